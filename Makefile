@@ -1,0 +1,57 @@
+# Recourse: what one can do with this checkout. `make` alone lists it.
+# RECOURSE_PORT, RECOURSE_DATA, RECOURSE_DATABASE_URL and the other settings of docs/operations.md come from the environment.
+.DEFAULT_GOAL := help
+.PHONY: help run chat test lint fmt types unit conversations browser train seed doctor clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start everything and keep it running: http://localhost:8000 (RECOURSE_PORT); Ctrl-C stops it
+	@scripts/bootstrap
+	@.venv/bin/recourse up
+
+chat: ## talk to the assistant in this terminal
+	@scripts/bootstrap
+	@.venv/bin/recourse chat
+
+test: ## every check, from lint to browser tests; stops at the first that fails
+	@scripts/test
+
+lint: ## style and common mistakes (ruff)
+	@scripts/test setup lint
+
+fmt: ## format the Python code and fix what can be fixed
+	@scripts/bootstrap --dev
+	@.venv/bin/ruff check --quiet --fix-only
+	@.venv/bin/ruff format
+
+types: ## types (mypy) and who may import whom (import-linter)
+	@scripts/test setup types imports
+
+unit: ## unit tests: services, engine, web
+	@scripts/test setup unit engine web
+
+conversations: ## whole conversations through Rasa, actions and a database
+	@scripts/test setup train conversations
+
+browser: ## the chat in a real browser, from the button to the order store
+	@scripts/test setup train browser
+
+train: ## train the model, unless one for this very project is there
+	@scripts/bootstrap
+	@.venv/bin/recourse train
+
+seed: ## fill an empty database with the demo's buyers, sellers and orders
+	@scripts/bootstrap
+	@.venv/bin/recourse seed
+
+doctor: ## check the installation; says how to repair what is wrong
+	@scripts/bootstrap
+	@.venv/bin/recourse doctor
+
+clean: ## remove caches and built web pages; keeps data, models and environments
+	rm -rf web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .rasa results
+	find . \( -name .venv -o -name .venv-rasa -o -name node_modules -o -name var \) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## clean, and remove the environments too; keeps data and models
+	rm -rf .venv .venv-rasa .tools web/node_modules

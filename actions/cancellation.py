@@ -1,0 +1,309 @@
+"""Cancelling an order: which one, why, the summary, the yes, and the submit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rasa_sdk import FormValidationAction, Tracker
+from rasa_sdk.events import FollowupAction, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import order_choice
+from actions.turn import BuyerAction, Events, NotSignedIn, Turn, in_turn
+from recourse.cancellations import rules
+from recourse.cancellations import service as cancellations
+from recourse.cancellations.service import Submitted
+from recourse.core.consent import plain_answer
+from recourse.core.errors import NotFound
+from recourse.overview import service as overview
+from recourse.overview.service import CANCELLABLE, Case
+from recourse.replies import cancellation as say
+from recourse.replies.orders import which_order
+from recourse.replies.voice import Say
+
+_SLOTS = ("cancel_order", "cancel_reason", "cancel_confirm", "cancel_note", "cancel_quote", "order_choice")
+_ASK_ORDER = {
+    "choose": "utter_ask_cancel_order",
+    "unknown": "utter_ask_cancel_order_unknown",
+    "near": "utter_ask_order_near",
+    "ambiguous": "utter_ask_order_ambiguous",
+}
+_OTHER_WISHES = frozenset(
+    """greet goodbye thank help bot_challenge stop ask_human open_dispute refund_status order_status list_orders affirm deny
+    choose_reason confirm_quote decline_quote""".split()
+)
+"""Intents that do not answer "which order" or "why": the form leaves them to the rules."""
+
+_END = {"requested_slot": None}
+_NEW_DEAL = {"cancel_quote": None, "cancel_confirm": None}
+
+
+def forget() -> Events:
+    """Events that end the flow's memory."""
+    return [SlotSet(name, None) for name in _SLOTS]
+
+
+class ValidateCancelForm(FormValidationAction):
+    """Fills the form: ``cancel_order`` (own order number), ``cancel_reason`` (catalogue code), ``cancel_confirm`` (bool)."""
+
+    def name(self) -> str:
+        return "validate_cancel_form"
+
+    async def extract_cancel_order(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> dict[str, Any]:
+        """``SAID`` when the message names an order or answers the question for one; nothing otherwise."""
+        try:
+            named = await in_turn(dispatcher, tracker, _names_order)
+        except NotSignedIn:
+            named = tracker.get_slot("cancel_order") is None
+        return {"cancel_order": order_choice.SAID} if named else {}
+
+    async def validate_cancel_order(
+        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The own order that is meant, if it may be cancelled; otherwise the question to ask, or the end of the flow."""
+        try:
+            return await in_turn(dispatcher, tracker, lambda turn: _validate_order(turn, value))
+        except NotSignedIn:
+            dispatcher.utter_message(response="utter_sign_in")
+            return {"cancel_order": None, **_END}
+
+    async def extract_cancel_reason(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The reason as a catalogue code (button) or in the buyer's words."""
+        return await _quietly(dispatcher, tracker, _extract_reason)
+
+    async def validate_cancel_reason(
+        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The catalogue code for ``value``; the buyer's own words are kept as the note."""
+        return await _quietly(dispatcher, tracker, lambda turn: _validate_reason(turn, value)) or {
+            "cancel_reason": None
+        }
+
+    async def extract_cancel_confirm(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A plain yes or no to the summary that was shown; nothing otherwise."""
+        return await _quietly(dispatcher, tracker, _extract_confirm)
+
+    def validate_cancel_confirm(
+        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> dict[str, Any]:
+        """True or False; nothing else counts."""
+        return {"cancel_confirm": value if isinstance(value, bool) else None}
+
+
+class AskCancelOrder(BuyerAction):
+    """Asks which order to cancel."""
+
+    action_name = "action_ask_cancel_form_cancel_order"
+
+    def answer(self, turn: Turn) -> Events:
+        kind, offered = order_choice.candidates(turn, lambda: _cancellable(turn))
+        turn.say(which_order(turn.voice, _ASK_ORDER.get(kind, _ASK_ORDER["choose"]), offered))
+        numbers = [item.order.number for item in offered[:5]]
+        return [SlotSet("order_choice", {"kind": "choose", "numbers": numbers})]
+
+
+class AskCancelReason(BuyerAction):
+    """Asks why."""
+
+    action_name = "action_ask_cancel_form_cancel_reason"
+
+    def answer(self, turn: Turn) -> Events:
+        turn.say(say.ask_reason(turn.voice, _chosen(turn)))
+        return []
+
+
+class AskCancelConfirm(BuyerAction):
+    """Shows what will be submitted, and asks for a yes. The quote that was shown is what the yes will refer to."""
+
+    action_name = "action_ask_cancel_form_cancel_confirm"
+    writes = True
+
+    def answer(self, turn: Turn) -> Events:
+        item = _chosen(turn)
+        reason = rules.reason(item.order.state, turn.slot("cancel_reason"))
+        if item.verdict.kind == rules.NO:
+            turn.say(say.refused(turn.voice, item))
+            return [SlotSet("requested_slot", None)]
+        if reason is None:
+            turn.say(say.ask_reason(turn.voice, item))
+            return [SlotSet("cancel_reason", None), SlotSet("requested_slot", "cancel_reason")]
+        quote = cancellations.quote(turn.session, turn.buyer.id, item.order.number, turn.now)
+        turn.say(say.summary(turn.voice, item, quote, reason, turn.slot("cancel_note")))
+        return [SlotSet("cancel_quote", quote.id)]
+
+
+class SubmitCancellation(BuyerAction):
+    """Ends the form: submits once what was said yes to, or says that the order is kept."""
+
+    action_name = "action_submit_cancellation"
+    writes = True
+
+    def answer(self, turn: Turn) -> Events:
+        confirmed, quote_id = turn.slot("cancel_confirm"), turn.slot("cancel_quote")
+        if confirmed is False:
+            number = turn.slot("cancel_order")
+            turn.say(Say("utter_cancel_kept", {"number": number}) if number else Say("utter_cancel_kept_plain"))
+        if confirmed is not True or not quote_id:
+            return forget()
+        result = cancellations.submit_cancellation(
+            turn.session,
+            turn.buyer.id,
+            quote_id,
+            turn.slot("cancel_reason"),
+            turn.slot("cancel_note"),
+            key=f"quote:{quote_id}",
+            now=turn.now,
+            conversation_id=turn.tracker.sender_id,
+        )
+        return _tell(turn, result)
+
+
+class StopCancellation(BuyerAction):
+    """The buyer leaves the flow before the yes."""
+
+    action_name = "action_stop_cancellation"
+
+    def answer(self, turn: Turn) -> Events:
+        turn.say(Say("utter_stopped"))
+        return forget()
+
+
+def _tell(turn: Turn, result: Submitted) -> Events:
+    item = overview.case(turn.session, turn.buyer.id, result.verdict.order.number, turn.now)
+    if result.outcome == "requote":
+        turn.say(Say("utter_cancel_changed"))
+        return [SlotSet("cancel_quote", None), SlotSet("cancel_confirm", None), FollowupAction("cancel_form")]
+    if item.order.state == "cancelled":
+        turn.say(say.done(turn.voice, item))
+    elif item.pending and item.request is not None:
+        words = say.already_requested if result.outcome == "already_requested" else say.requested
+        turn.say(words(turn.voice, item, item.request))
+    else:
+        turn.say(say.refused(turn.voice, item))
+    return [*forget(), SlotSet("order_in_focus", item.order.number)]
+
+
+async def _quietly(dispatcher: CollectingDispatcher, tracker: Tracker, work: Any) -> dict[str, Any]:
+    """Run ``work`` for a signed-in buyer; for anybody else there is nothing to fill (the order step says why)."""
+    try:
+        result: dict[str, Any] = await in_turn(dispatcher, tracker, work)
+    except NotSignedIn:
+        return {}
+    return result
+
+
+def _cancellable(turn: Turn) -> Sequence[Case]:
+    return overview.cancellable(turn.session, turn.buyer.id, turn.now)
+
+
+def _chosen(turn: Turn) -> Case:
+    return overview.case(turn.session, turn.buyer.id, turn.slot("cancel_order"), turn.now)
+
+
+def _names_order(turn: Turn) -> bool:
+    if order_choice.is_explicit(order_choice.query(turn)):
+        return True
+    asked_for, current = turn.slot("requested_slot"), turn.slot("cancel_order")
+    if asked_for == "cancel_order":
+        return turn.intent not in _OTHER_WISHES
+    if current is None:
+        return asked_for is None
+    corrections = {"choose_order", "cancel_order"}
+    if asked_for == "cancel_confirm":  # "no, I mean the kettle"
+        corrections |= {"deny", "nlu_fallback"}
+    if turn.intent not in corrections:
+        return False
+    picked = order_choice.resolve(turn, lambda: (), CANCELLABLE).picked
+    return picked is not None and picked.order.number != current
+
+
+def _validate_order(turn: Turn, value: Any) -> dict[str, Any]:
+    if value == order_choice.SAID:
+        answering = turn.slot("requested_slot") == "cancel_order"
+        found = order_choice.resolve(turn, lambda: _cancellable(turn), CANCELLABLE, answering)
+        if found.picked is None:
+            return _ask_order(turn, found)
+        item = found.picked
+    else:
+        try:
+            item = overview.case(turn.session, turn.buyer.id, str(value), turn.now)
+        except NotFound:
+            return {"cancel_order": None}
+    focus = {"order_in_focus": item.order.number}
+    if item.verdict.kind == rules.NO:
+        turn.say(say.refused(turn.voice, item))
+        return {"cancel_order": None, **focus, **_END}
+    known = turn.slot("cancel_reason")
+    fits = known is not None and rules.reason(item.order.state, known) is not None
+    kept = {} if fits or known is None else {"cancel_reason": None, "cancel_note": None}
+    changed = _NEW_DEAL if value == order_choice.SAID else {}
+    return {"cancel_order": item.order.number, "order_choice": None, **focus, **kept, **changed}
+
+
+def _ask_order(turn: Turn, found: order_choice.Resolution) -> dict[str, Any]:
+    if found.candidates:
+        return {"cancel_order": None, **found.slot(), **_NEW_DEAL}
+    turn.say(Say("utter_ask_order_nothing_found") if found.kind == "unknown" else Say("utter_cancel_none"))
+    return {"cancel_order": None, **_END}
+
+
+def _extract_reason(turn: Turn) -> dict[str, Any]:
+    asked_for = turn.slot("requested_slot")
+    button = turn.entity("reason")
+    if isinstance(button, str) and button and asked_for in ("cancel_reason", "cancel_confirm"):
+        return {"cancel_reason": button}
+    hit = rules.match_reason("to_ship", turn.text) or rules.match_reason("awaiting_payment", turn.text)
+    if asked_for == "cancel_reason":
+        free = turn.intent not in _OTHER_WISHES | {"cancel_order", "choose_order"}
+        heard = hit is not None and turn.intent not in ("stop", "ask_human", "open_dispute")
+        return {"cancel_reason": turn.text} if turn.text and (free or heard) else {}
+    opening = (
+        asked_for is None and turn.slot("cancel_reason") is None and turn.intent in ("cancel_order", "give_reason")
+    )
+    correcting = asked_for == "cancel_confirm" and turn.intent == "give_reason"
+    return {"cancel_reason": turn.text} if hit is not None and (opening or correcting) else {}
+
+
+def _validate_reason(turn: Turn, value: Any) -> dict[str, Any]:
+    text = str(value)
+    number = turn.slot("cancel_order")
+    state = _chosen(turn).order.state if number and number != order_choice.SAID else "to_ship"
+    if rules.reason(state, text) is not None:
+        kept = (
+            {"cancel_note": turn.slot("cancel_note")} if text == turn.slot("cancel_reason") else {"cancel_note": None}
+        )
+        return {"cancel_reason": text, **kept, **_deal_after(turn)}
+    text = rules.after_because(text) or text
+    matched = rules.match_reason(state, text)
+    if matched is None and sum(char.isalpha() for char in text) < 3:
+        return {"cancel_reason": None}
+    code = matched.code if matched else "other"
+    return {"cancel_reason": code, "cancel_note": text.strip()[: rules.NOTE_MAX], **_deal_after(turn)}
+
+
+def _deal_after(turn: Turn) -> dict[str, Any]:
+    """A new reason while the summary is on the table makes a new summary."""
+    return dict(_NEW_DEAL) if turn.slot("requested_slot") == "cancel_confirm" else {}
+
+
+def _extract_confirm(turn: Turn) -> dict[str, Any]:
+    if turn.slot("requested_slot") != "cancel_confirm" or _deal_changes(turn):
+        return {}
+    if turn.intent == "confirm_quote" and turn.entity("quote") != turn.slot("cancel_quote"):
+        return {}
+    answer = plain_answer(turn.text, turn.intent)
+    return {} if answer is None else {"cancel_confirm": answer}
+
+
+def _deal_changes(turn: Turn) -> bool:
+    """Does this very message name another order or another reason? Then it answers no summary that was shown."""
+    reason = turn.slot("cancel_reason")
+    codes = {item.code for item in (*rules.REASONS_UNPAID, *rules.REASONS_PAID)}
+    return turn.slot("cancel_order") == order_choice.SAID or reason not in codes

@@ -1,0 +1,1 @@
+"""Language understanding: the pipeline components that config.yml names."""

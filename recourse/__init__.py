@@ -1,0 +1,1 @@
+"""Recourse: an order-support assistant for online marketplaces."""

@@ -1,0 +1,1 @@
+"""Conversations: the durable message log and the buttons that were offered in it."""

@@ -1,0 +1,1 @@
+"""What every capability stands on: money, time, database session, settings, errors, logs of change."""

@@ -1,0 +1,47 @@
+"""Time. UTC and aware everywhere; the local zone is for display only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+class Clock(Protocol):
+    """Tells the time. Services take one, so that a test or ``sweep --at`` can move it."""
+
+    def now(self) -> datetime:
+        """The present as an aware UTC datetime."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class FixedClock:
+    """A clock that stands still until it is moved. For tests and for ``recourse sweep --at``."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = require_utc(at)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def require_utc(value: datetime) -> datetime:
+    """``value`` in UTC. Raises ValueError for a naive datetime, because guessing a zone moves deadlines."""
+    if value.tzinfo is None:
+        raise ValueError(f"{value!r} has no time zone; give an aware datetime, for example 2026-11-24T12:00:00+00:00")
+    return value.astimezone(UTC)
+
+
+def zone(name: str | None) -> ZoneInfo:
+    """The zone called ``name``, or UTC where the name is missing or unknown (a buyer's browser may send anything)."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")

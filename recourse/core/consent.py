@@ -1,0 +1,36 @@
+"""When is an answer a plain yes or no? Nothing else may start a write (domain 4.0, "Confirm"; 4.3, nos. 7 and 32). Pure."""
+
+from __future__ import annotations
+
+import re
+
+_YES = frozenset("yes yep yeah yup sure ok okay confirm confirmed correct absolutely definitely please do".split())
+_NO = frozenset("no nope nah not dont never keep".split())
+_CONDITIONS = frozenset(
+    """if but unless only except when how what why where which who wait hold maybe perhaps instead first before after then
+    provided long think whether except although though""".split()
+)
+_MOST_WORDS = 8
+
+
+def plain_answer(text: str, intent: str) -> bool | None:
+    """True for a clear yes, False for a clear no, None for anything else.
+
+    ``intent`` is what the engine made of it (``affirm``, ``deny``, or the buttons' ``confirm_quote`` and ``decline_quote``);
+    ``text`` is what was typed, empty for a button. A question, a condition, or a yes and a no together are not an answer.
+    """
+    if not text:
+        return {"confirm_quote": True, "decline_quote": False}.get(intent)
+    words = re.findall(r"[a-z]+", text.lower().replace("'", "").replace("’", ""))
+    said = set(words)
+    if "?" in text or len(words) > _MOST_WORDS or said & _CONDITIONS:
+        return None
+    if intent == "affirm" and not said & _NO:
+        return True
+    if intent == "deny" and not said & (_YES - {"please", "do", "ok", "okay"}):
+        return False
+    if words and words[0] in _YES - {"please", "do"} and not said & _NO:
+        return True
+    if words and words[0] in {"no", "nope", "nah"} and not said & (_YES - {"please", "do"}):
+        return False
+    return None

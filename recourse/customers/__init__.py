@@ -1,0 +1,1 @@
+"""Buyers, as the shop's token names them."""

@@ -1,0 +1,1 @@
+"""Handoff: the case that a human gets, with every fact."""

@@ -1,0 +1,63 @@
+"""The schema and its history (Alembic, without an ini file). ``upgrade`` is safe to call at every start, by many processes.
+
+For a change of the models: edit them, then ``python -m recourse.migrations revision "what changed"``, read the new file in
+``versions/``, and run the tests of ``tests/unit/migrations``, which compare the result with the models on both databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from recourse.core.db import engine_for
+
+_LOCK = 5_243_001
+"""Key of the PostgreSQL advisory lock under which one process at a time changes the schema."""
+
+
+def upgrade(url: str) -> None:
+    """Bring the database ``url`` (as in ``Settings.database_url``) to the newest schema; creates it where it is empty.
+
+    All in one transaction: it happens wholly or not at all. Other processes that do the same wait and find it done.
+    """
+    with _schema_change(engine_for(url)) as connection:
+        command.upgrade(_config(connection), "head")
+
+
+def is_current(url: str) -> bool:
+    """Does the database ``url`` have the newest schema? False also for an empty one. Changes nothing."""
+    with engine_for(url).connect() as connection:
+        heads = MigrationContext.configure(connection).get_current_heads()
+    return set(heads) == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def new_revision(url: str, message: str) -> Path:
+    """Write the step from the schema of ``url`` (which must be current) to the models; returns the new file to be read."""
+    with _schema_change(engine_for(url)) as connection:
+        made = command.revision(_config(connection), message, autogenerate=True)
+    if made is None or isinstance(made, list):
+        raise RuntimeError("one new revision was expected")
+    return Path(made.path)
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    return config
+
+
+@contextmanager
+def _schema_change(target: Engine) -> Iterator[Connection]:
+    """A connection in a transaction that keeps other schema changes out: the write lock on SQLite, a lock on PostgreSQL."""
+    with target.execution_options(recourse_write=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        yield connection

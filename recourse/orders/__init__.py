@@ -1,0 +1,1 @@
+"""Orders: lines, payments, shipments, the order machine, and finding an order from what a buyer says."""

@@ -1,0 +1,1 @@
+"""Refunds: what comes back, to which means of payment, and where it is."""

@@ -1,0 +1,1 @@
+"""What to say: turns results of services into responses of ``domain.yml`` with their values. Decides nothing."""

@@ -1,0 +1,71 @@
+"""Words about refunds: one sentence a tender, never one total (domain section 0, point 4)."""
+
+from __future__ import annotations
+
+from recourse.overview.service import Case
+from recourse.refunds.service import LegView, RefundView
+from recourse.replies.voice import Say, Voice
+
+
+def refund_status(voice: Voice, item: Case) -> Say:
+    """Where the refund of an order is, leg by leg; or why there is none."""
+    if item.refund is None:
+        return no_refund(voice, item)
+    values = {
+        "number": item.order.number,
+        "title": voice.order_title(item.order),
+        "date": voice.moment_day(item.refund.accepted_at),
+        "lines": lines(voice, item.refund),
+    }
+    buttons = []
+    troubled = item.refund.overdue or any(leg.state in ("failed", "reversed") for leg in item.refund.legs)
+    if troubled:
+        buttons.append(voice.button("utter_button_person", "ask_human", order_number=item.order.number))
+    return Say("utter_refund_late" if troubled else "utter_refund_status", values, tuple(buttons))
+
+
+def lines(voice: Voice, refund: RefundView) -> str:
+    """One line for each refund leg, and one for coupon value that went to the balance."""
+    parts = [_leg(voice, leg) for leg in refund.legs]
+    if refund.coupon_credit.amount_minor:
+        parts.append(voice.text("utter_refund_coupon_credited", amount=voice.money(refund.coupon_credit)))
+    return "\n".join(parts)
+
+
+def no_refund(voice: Voice, item: Case) -> Say:
+    """Why there is no refund for this order, from its rows."""
+    order, request = item.order, item.request
+    values = {"number": order.number, "title": voice.order_title(order)}
+    if item.pending and request is not None and request.respond_by is not None:
+        values["respond_by"] = voice.when(request.respond_by)
+        values["silence"] = voice.text(f"utter_silence_{order.policy.on_silence}")
+        return Say("utter_no_refund_requested", values)
+    if order.state in ("awaiting_payment", "payment_review") or (order.state == "cancelled" and not order.paid_at):
+        return Say("utter_no_refund_never_charged", values)
+    button = voice.button("utter_button_person", "ask_human", order_number=order.number)
+    if order.state in ("cancelled", "closed"):
+        return Say("utter_no_refund_on_record", values, (button,))
+    if request is not None and request.state == "rejected":
+        return Say("utter_no_refund_rejected", values, (button,))
+    values["status"] = voice.text(f"utter_status_{item.label}")
+    buttons = () if item.verdict.kind == "no" else (
+        voice.button("utter_button_cancel_this", "cancel_order", order_number=order.number),
+    )  # fmt: skip
+    return Say("utter_no_refund_not_cancelled", values, buttons)
+
+
+def _leg(voice: Voice, leg: LegView) -> str:
+    values = {
+        "amount": voice.money(leg.amount),
+        "instrument": leg.instrument,
+        "days": voice.days(leg.expected_from, leg.expected_to),
+    }
+    if leg.state == "succeeded" and leg.settled_at:
+        values["date"] = voice.moment_day(leg.settled_at)
+        values["reference"] = voice.text("utter_leg_reference", reference=leg.reference) if leg.reference else ""
+    if leg.state == "failed":
+        values["failure"] = voice.text(f"utter_failure_{leg.failure_reason or 'unknown'}")
+    if leg.overdue:
+        values["last"] = voice.day(leg.expected_to)
+        return voice.text("utter_leg_overdue", **values)
+    return voice.text(f"utter_leg_{leg.state}", **values)

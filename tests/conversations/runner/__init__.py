@@ -1,0 +1,1 @@
+"""Conversation tests: YAML files are loaded, driven through a running stack and checked, replies and rows alike."""
