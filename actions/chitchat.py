@@ -8,7 +8,6 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
-
 _RE_ASKS = ("utter_default", "utter_default_again", "utter_default_person")
 
 

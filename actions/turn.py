@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType
@@ -29,7 +29,6 @@ from recourse.customers.service import Buyer
 from recourse.migrations import tables as _tables  # noqa: F401 - foreign keys need every table to be known
 from recourse.replies.voice import Say, Voice
 
-T = TypeVar("T")
 Events = list[EventType]
 
 
@@ -79,7 +78,7 @@ def words() -> Words:
     return Words.load()
 
 
-async def in_turn(
+async def in_turn[T](
     dispatcher: CollectingDispatcher, tracker: Tracker, work: Callable[[Turn], T], writes: bool = False
 ) -> T:
     """Run ``work`` with a Turn of this conversation's buyer, in a thread and in one unit of work.

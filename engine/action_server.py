@@ -11,7 +11,8 @@ import asyncio
 import copy
 import logging
 import time
-from typing import Any, Awaitable, Callable, Iterator, Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Protocol
 
 import aiohttp
 from rasa.core.actions.action import ActionExecutionRejection, RemoteAction

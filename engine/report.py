@@ -15,8 +15,9 @@ import os
 import time
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,9 @@ def read_rows(path: Path, mapping: Mapping) -> list[dict[str, Any]]:
         raise SystemExit(f'{path}: every line needs a JSON object with "text" and "intent".')
     kept = [row for row in rows if row["intent"] in mapping]
     if not kept:
-        raise SystemExit(f"{path}: the map names none of its labels ({', '.join(sorted({r['intent'] for r in rows}))}).")
+        raise SystemExit(
+            f"{path}: the map names none of its labels ({', '.join(sorted({r['intent'] for r in rows}))})."
+        )
     return kept
 
 
@@ -72,7 +75,7 @@ async def parse_rows(model: Path, rows: Sequence[dict[str, Any]], mapping: Mappi
         result = await agent.parse_message(row["text"])
         elapsed = (time.perf_counter() - started) * 1000
         ranking = [entry for entry in result.get("intent_ranking", []) if entry["name"] != FALLBACK]
-        best = ranking[0] if ranking else {"name": FALLBACK, "confidence": 0.0}
+        best: dict[str, Any] = ranking[0] if ranking else {"name": FALLBACK, "confidence": 0.0}
         parsed.append(
             Parsed(
                 row["text"],

@@ -34,9 +34,7 @@ _SIGN = "|".join(re.escape(symbol) for symbol in sorted(_SYMBOLS, key=len, rever
 _WORDLIKE_CODES = ("ALL", "COP", "RON", "TRY")  # English words when in lower case
 _CODE = rf"(?:{'|'.join(sorted(_CODES.difference(_WORDLIKE_CODES)))}|(?-i:{'|'.join(_WORDLIKE_CODES)}))"
 _WORD = rf"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
-_BEFORE = re.compile(
-    rf"(?<![\w$])(?:(?P<currency>{_SIGN})|(?P<code>{_CODE})\b)\s?{_NUMBER}", re.IGNORECASE
-)
+_BEFORE = re.compile(rf"(?<![\w$])(?:(?P<currency>{_SIGN})|(?P<code>{_CODE})\b)\s?{_NUMBER}", re.IGNORECASE)
 _AFTER = re.compile(
     rf"(?<![\w.,$€£-]){_NUMBER}\s?(?:(?P<currency>{_SIGN})|(?P<code>{_CODE})\b|(?P<word>{_WORD})\b)",
     re.IGNORECASE,
@@ -80,7 +78,7 @@ def parse_number(number: str) -> str:
     return f"{int(whole)}.{fraction}"
 
 
-def _currency(match: "re.Match[str]") -> str:
+def _currency(match: re.Match[str]) -> str:
     parts = match.groupdict()
     if parts.get("word"):
         return _WORDS[parts["word"].lower()]
@@ -89,6 +87,6 @@ def _currency(match: "re.Match[str]") -> str:
     return _SYMBOL_OF[match["currency"].upper()]
 
 
-def _mention(match: "re.Match[str]", currency: Optional[str]) -> Mention:
+def _mention(match: re.Match[str], currency: Optional[str]) -> Mention:
     start, end = (match.start("number"), match.end("number")) if currency is None else match.span()
     return Mention(AMOUNT, {"amount": parse_number(match["number"]), "currency": currency}, start, end)

@@ -31,7 +31,9 @@ _ISO = re.compile(r"(?<![\w-])(?P<y>(?:19|20)\d\d)[-/.](?P<m>\d{1,2})[-/.](?P<d>
 _DAY_FIRST = re.compile(r"(?<![\w.-])(?P<a>\d{1,2})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<y>(?:19|20)?\d\d)(?![\w-])")
 _SHORT = re.compile(r"(?<![\w./-])(?P<a>\d{1,2})[/.](?P<b>\d{1,2})(?P<end>\.|(?![\w./-]|\s?[€$£%]))")
 _COMPACT = re.compile(r"\b(?:on|from|since|dated?|until|before|after)\s+(?P<y>20\d\d)(?P<m>[01]\d)(?P<d>[0-3]\d)(?!\w)")
-_DATE_WORD = re.compile(r"\b(?:on|from|since|dated?|until|by|before|after|of|ordered|bought|delivered)\s+(?:the\s+)?$", re.I)
+_DATE_WORD = re.compile(
+    r"\b(?:on|from|since|dated?|until|by|before|after|of|ordered|bought|delivered)\s+(?:the\s+)?$", re.I
+)
 _DAY = re.compile(r"\b([0-3]?\d)(?:st|nd|rd|th)?\b")
 _YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
 
@@ -66,7 +68,7 @@ def _numeric(text: str) -> list[Mention]:
     return found
 
 
-def _three_part_date(match: "re.Match[str]") -> str:
+def _three_part_date(match: re.Match[str]) -> str:
     """Dots mean day first; with slashes and dashes only a number over 12 tells the day from the month."""
     first, second = int(match["a"]), int(match["b"])
     year = int(match["y"]) if len(match["y"]) == 4 else 2000 + int(match["y"])
@@ -112,13 +114,14 @@ def _matcher() -> Matcher:
     year = {"LOWER": {"REGEX": r"^(?:19|20)\d\d$"}}
     period = {"LOWER": {"IN": ["week", "month", "year", "weekend", "night", *_WEEKDAYS, *_MONTHS]}}
     count = {"LOWER": {"REGEX": rf"^(?:\d{{1,3}}|{'|'.join(_COUNTS)})$"}}
+    unit = {"LOWER": {"IN": _UNITS}}
     patterns = [
         [{"LOWER": {"IN": ["yesterday", "today", "tomorrow", "tonight"]}}],
-        [{"LOWER": "the", "OP": "?"}, {"LOWER": "day"}, {"LOWER": {"IN": ["before", "after"]}}, {"LOWER": {"IN": ["yesterday", "tomorrow"]}}],
+        [{"LOWER": "day"}, {"LOWER": {"IN": ["before", "after"]}}, {"LOWER": {"IN": ["yesterday", "tomorrow"]}}],
         [{"LOWER": {"IN": ["last", "past", "this", "next", "previous"]}}, period],
         [{"LOWER": {"IN": _WEEKDAYS}}],
-        [count, {"LOWER": {"IN": _UNITS}}, {"LOWER": "ago"}],
-        [{"LOWER": {"IN": ["a", "few", "couple", "several"]}}, {"LOWER": {"IN": ["of", "few", "couple"]}, "OP": "*"}, {"LOWER": {"IN": _UNITS}}, {"LOWER": "ago"}],
+        [count, unit, {"LOWER": "ago"}],
+        [{"LOWER": {"IN": ["few", "couple", "several"]}}, {"LOWER": "of", "OP": "?"}, unit, {"LOWER": "ago"}],
         [month, dot, day],
         [month, dot, day, comma, year],
         [day, dot, {"LOWER": "of", "OP": "?"}, month],

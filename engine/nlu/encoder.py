@@ -7,9 +7,9 @@ third party, so their SHA-256 is compared before they are used.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 import numpy.typing as npt

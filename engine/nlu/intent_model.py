@@ -13,9 +13,10 @@ cross-validation, and each intent in turn left out of the training as if it were
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -235,7 +236,7 @@ class _CachedEncoder:
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         missing = sorted(set(texts).difference(self._vectors))
-        self._vectors.update(zip(missing, self._encoder.encode(missing)))
+        self._vectors.update(zip(missing, self._encoder.encode(missing), strict=True))
         return np.stack([self._vectors[text] for text in texts])
 
 

@@ -8,7 +8,8 @@ amounts, cards and tracking numbers are never taken for an order.
 from __future__ import annotations
 
 import re
-from typing import Iterator, NamedTuple, Optional, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
 
 from engine.nlu.mentions import Mention, overlaps
 from engine.nlu.order_numbers import DIGITS, fold, format_order_number, has_valid_check_digit, to_digits
@@ -99,7 +100,7 @@ def find_order_references(text: str, taken: Sequence[Mention] = ()) -> list[Ment
     return found
 
 
-def _read_run(text: str, run: "re.Match[str]", blocked: Sequence[Mention], last: Optional[Mention]) -> Iterator[Mention]:
+def _read_run(text: str, run: re.Match[str], blocked: Sequence[Mention], last: Optional[Mention]) -> Iterator[Mention]:
     prefixed = run["prefix"] is not None
     groups = [
         _Group(to_digits(m[0]), m.start(), m.end(), not text[m.start() - 1].isspace())
@@ -134,9 +135,9 @@ def _segments(text: str, groups: Sequence[_Group]) -> Iterator[list[_Group]]:
 def _meaning(text: str, start: int, groups: Sequence[_Group], last: Optional[Mention]) -> str:
     """Say what the words around a number make of it: ``order``, ``other``, ``whole`` message or nothing ("")."""
     end = groups[-1].end
-    if last is not None and not _COUNTED.match(text, end):
-        if _CHAIN.fullmatch(text[last.end : start]) or _is_like(groups, last):
-            return "order"
+    goes_on = last is not None and (_CHAIN.fullmatch(text[last.end : start]) or _is_like(groups, last))
+    if goes_on and not _COUNTED.match(text, end):
+        return "order"
     before = _clause(text[max(0, start - _CONTEXT) : start])
     words = list(_WORD_BEFORE.finditer(before))
     if words and words[-1]["other"]:
@@ -202,8 +203,8 @@ def _partial_number(groups: Sequence[_Group], start: int, longest: int) -> Itera
     count = 1
     while count < len(groups) and groups[count].joined:
         count += 1
-    if count == 1 and len(groups) > 1 and len(groups[0].digits) == DIGITS // 2 and len(groups[1].digits) == DIGITS // 2 - 1:
-        count = 2
+    if [len(group.digits) for group in groups[:2]] == [4, 3]:
+        count = max(count, 2)
     digits = "".join(group.digits for group in groups[:count])
     if _SHORTEST_PART <= len(digits) <= longest:
         yield Mention(ORDER_DIGITS, digits, start, groups[count - 1].end)

@@ -109,9 +109,21 @@ _OTHER = Reason("other", "buyer", ("other reason", "something else"))
 _MISTAKE = Reason(
     "ordered_by_mistake",
     "buyer",
-    ("by mistake", "by accident", "accidentally", "wrong item", "wrong size", "wrong color", "wrong colour", "twice",
-     "duplicate", "double order", "wrong product", "wrong model"),
-)  # fmt: skip
+    (
+        "by mistake",
+        "by accident",
+        "accidentally",
+        "wrong item",
+        "wrong size",
+        "wrong color",
+        "wrong colour",
+        "twice",
+        "duplicate",
+        "double order",
+        "wrong product",
+        "wrong model",
+    ),
+)
 _CHEAPER = Reason("found_cheaper", "buyer", ("cheaper", "better price", "lower price", "better deal", "less elsewhere"))
 
 REASONS_UNPAID: tuple[Reason, ...] = (
@@ -131,16 +143,37 @@ REASONS_PAID: tuple[Reason, ...] = (
     Reason(
         "too_late",
         "seller",
-        ("not arrive on time", "too late", "too long", "takes forever", "too slow", "arrive late", "delivery time",
-         "not shipped", "still not sent", "in time"),
-    ),  # fmt: skip
+        (
+            "not arrive on time",
+            "too late",
+            "too long",
+            "takes forever",
+            "too slow",
+            "arrive late",
+            "delivery time",
+            "not shipped",
+            "still not sent",
+            "in time",
+        ),
+    ),
     _CHEAPER,
     Reason("change_address", "buyer", ("address", "moved house", "deliver to", "ship to")),
-    Reason("seller_unreachable", "seller", ("seller does not answer", "cant reach the seller", "seller not responding",
-                                            "seller never replies", "seller doesnt answer")),
-    Reason("seller_asked", "seller", ("seller asked", "seller told me", "out of stock", "no stock", "raised the price")),
+    Reason(
+        "seller_unreachable",
+        "seller",
+        (
+            "seller does not answer",
+            "cant reach the seller",
+            "seller not responding",
+            "seller never replies",
+            "seller doesnt answer",
+        ),
+    ),
+    Reason(
+        "seller_asked", "seller", ("seller asked", "seller told me", "out of stock", "no stock", "raised the price")
+    ),
     _OTHER,
-)  # fmt: skip
+)
 
 
 def reasons_for(state: str) -> tuple[Reason, ...]:

@@ -167,7 +167,7 @@ def seller_rejects(
     tracking = _short("tracking number", tracking)
     if "shipped" in reason.lower() and not tracking:
         raise InvalidInput("'already shipped' needs the tracking number as proof")
-    row, order = _open_request(session, request_id, now)
+    row, _ = _open_request(session, request_id, now)
     change_state(
         session, row, "rejected", REQUEST_MACHINE, actor, now, reason,
         decided_by="seller", decided_at=now, reject_reason=reason[: rules.NOTE_MAX], proof_tracking=tracking or None,

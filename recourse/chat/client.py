@@ -110,14 +110,14 @@ class ChatClient:
         return dict(body)
 
     def _send(self, frame: dict[str, Any]) -> None:
-        assert self._socket is not None  # noqa: S101 - opened by __enter__
+        assert self._socket is not None
         try:
             self._socket.send(json.dumps(frame))
         except ConnectionClosed as error:
             raise ChatError("the connection to the assistant was lost; start the chat again") from error
 
     def _receive(self, timeout: float) -> dict[str, Any] | None:
-        assert self._socket is not None  # noqa: S101 - opened by __enter__
+        assert self._socket is not None
         try:
             return dict(json.loads(self._socket.recv(timeout=timeout)))
         except TimeoutError:

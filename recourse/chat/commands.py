@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from recourse.core.settings import settings
 from recourse.customers import service as customers
 from recourse.gateway.tokens import issue_buyer_token
 
+_TOKEN_TTL = timedelta(hours=12)
 _LEAVE = {"quit", "exit", ":q"}
 _console = Console(highlight=False)
 
@@ -34,7 +36,7 @@ def chat(
     with running_stack(url, _console) as base_url:
         with reading() as session:
             person = customers.get(session, buyer)
-        with ChatClient(base_url, issue_buyer_token(buyer), person.locale, person.timezone) as client:
+        with ChatClient(base_url, issue_buyer_token(buyer, _TOKEN_TTL), person.locale, person.timezone) as client:
             _console.print(
                 f"You are [bold]{escape(client.buyer)}[/]. Write, or type a number to press a button. Leave with Ctrl-D."
             )

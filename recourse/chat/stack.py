@@ -44,7 +44,7 @@ def running_stack(url: str | None, console: Console) -> Iterator[str]:
 
 
 def _wait_until_ready(process: subprocess.Popen[str], console: Console) -> None:
-    assert process.stdout is not None  # noqa: S101 - opened with a pipe
+    assert process.stdout is not None
     said = []
     for line in process.stdout:
         said.append(line.rstrip())

@@ -15,7 +15,6 @@ from recourse.core.clock import require_utc
 from recourse.core.errors import InvalidInput
 from recourse.core.money import Money
 
-
 _PIPE_WIDTH = 240
 
 

@@ -15,6 +15,7 @@ _KEPT_CONTROLS = "\n\t"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Mn", "Zs", "Zl", "Zp"})
 _MORE_SLASHES = frozenset("\u2044\u2215\u29f8\u2571\u27cb")
 _NOTHING_LEFT = "?"
+_PAYLOAD = re.compile(r"[^\W\d]\w*\s*[{@]|[^\W\d]+_\w+\s*$")
 _NUMBERED_TITLE = re.compile(r"#?(\d{1,3})[.):]\s")
 _NUMBER = re.compile(r"#?(\d{1,3})[.)]?")
 
@@ -50,11 +51,14 @@ def engine_text(text: str) -> str:
 
     Rasa trims a message and reads ``/name{...}`` as an intent with full confidence. So slashes at the beginning are
     taken away, look-alikes too (whatever normalises text later may turn them into one), and the invisible before them.
+    What is left of a payload (``cancel_order{"order_number": ...}``) is no sentence either: nothing in it is understood.
     """
     start = 0
     while start < len(text) and (_is_slash(text[start]) or unicodedata.category(text[start]) in _INVISIBLE):
         start += 1
-    return text[start:].rstrip() or _NOTHING_LEFT
+    left = text[start:].rstrip()
+    slashed = any(_is_slash(char) for char in text[:start])
+    return _NOTHING_LEFT if not left or (slashed and _PAYLOAD.match(left)) else left
 
 
 def choice(text: str, titles: Sequence[str]) -> int | None:

@@ -16,6 +16,7 @@ _log = structlog.get_logger()
 _CONNECT_S = 2.0
 _READ_S = 40.0
 _TRACKER_S = 10.0
+_PROBE_S = 1.5
 _MOST_AT_ONCE = 32
 _KEEP_ALIVE_S = 4.0  # Rasa's server drops an idle connection after 5 s
 _FAILED = {"recourse": "action_failed"}
@@ -94,7 +95,7 @@ class Engine:
     async def is_ready(self) -> bool:
         """Is Rasa up with its model loaded?"""
         try:
-            response = await self._client.get("/status", params=self._token, timeout=_CONNECT_S)
+            response = await self._client.get("/status", params=self._token, timeout=_PROBE_S)
         except httpx.HTTPError:
             return False
         return response.status_code == httpx.codes.OK

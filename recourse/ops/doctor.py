@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from recourse.core.errors import RecourseError
@@ -82,7 +83,7 @@ def _guarded(check: str, examine_it: Callable[[], Finding]) -> Finding:
     try:
         return examine_it()
     except RecourseError as error:
-        return Finding(check, Status.FAIL, str(error), "see the message")
+        return Finding(check, Status.FAIL, str(error), "as it says")
 
 
 def _python(check: str, path: Path, versions: tuple[str, ...]) -> Finding:
@@ -121,7 +122,7 @@ def _running(settings: Settings, state: State | None) -> Iterator[Finding]:
         try:
             require_free(settings.host, settings.port, "RECOURSE_PORT")
         except RecourseError as error:
-            yield Finding("Port", Status.FAIL, str(error), "see the message")
+            yield Finding("Port", Status.FAIL, str(error), "as it says")
         else:
             yield Finding("Port", Status.OK, f"{settings.port} is free")
         yield Finding("Recourse runs", Status.WARN, "no", "make run")
@@ -166,8 +167,11 @@ def _output(argv: list[str]) -> tuple[int, str]:
 
 def _table(findings: list[Finding]) -> Table:
     colours = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}
-    table = Table("Check", "", "Found", "What to do", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("Check", "", "Found", "What to do"):
+        table.add_column(title, overflow="fold")
     for finding in findings:
         colour = colours[finding.status]
-        table.add_row(finding.check, f"[{colour}]{finding.status}[/]", finding.detail, finding.fix)
+        status = f"[{colour}]{finding.status}[/]"
+        table.add_row(finding.check, status, escape(finding.detail), escape(finding.fix))
     return table

@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from recourse.ops.errors import OperationsError
 
+_NAME_LIMIT = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process that listens on a port."""
+    """A process that listens on a port. ``name`` is enough of its command line to know it again."""
 
     pid: int
     name: str
@@ -44,10 +47,16 @@ def holder(port: int) -> Holder | None:
         for connection in psutil.net_connections(kind="tcp"):
             address = connection.laddr
             if connection.status == psutil.CONN_LISTEN and connection.pid and address and address.port == port:
-                return Holder(connection.pid, psutil.Process(connection.pid).name())
+                return Holder(connection.pid, _short_name(psutil.Process(connection.pid)))
     except psutil.Error:
         return None
     return None
+
+
+def _short_name(process: psutil.Process) -> str:
+    """``nginx``, ``python -m http.server``: program and first arguments, since an interpreter's own name says little."""
+    words = process.cmdline()[:3] or [process.name()]
+    return " ".join([Path(words[0]).name, *words[1:]])[:_NAME_LIMIT]
 
 
 def _reason(error: OSError, host: str, port: int, variable: str) -> str:

@@ -64,7 +64,7 @@ def up(prepare_database: Callable[[], None], settings: Settings | None = None, o
     steps = Steps(on or console(), total=3)
     state = State(url="")
     try:
-        with _stop_signals():
+        with stop_signals():
             _run(prepare_database, config, state, steps)
     except Stopped as stopped:
         steps.console.print("Recourse is stopped." if state.ready else "Stopped before it was ready.")
@@ -250,7 +250,7 @@ def _already_running(layout: Layout) -> str:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[None]:
+def stop_signals() -> Iterator[None]:
     """Turn the first SIGINT, SIGTERM or SIGHUP into Stopped; later ones must not cut the orderly stop short."""
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup stays in force

@@ -34,22 +34,22 @@ def render(layout: Layout, processes: Sequence[Process], socket: Path) -> str:
     sections = [
         "[supervisord]",
         "nodaemon=true",
-        f"logfile={_escaped(layout.log_of('supervisor'))}",
+        f"logfile={layout.log_of('supervisor')}",
         "logfile_maxbytes=2MB",
         "logfile_backups=1",
-        f"pidfile={_escaped(layout.run / 'supervisor.pid')}",
+        f"pidfile={layout.run / 'supervisor.pid'}",
         f"minfds={_open_files()}",
         *_user(),
         "",
         "[unix_http_server]",
-        f"file={_escaped(socket)}",
+        f"file={socket}",
         "chmod=0600",
         "",
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         "",
         "[supervisorctl]",
-        f"serverurl=unix://{_escaped(socket)}",
+        f"serverurl=unix://{socket}",
         "",
         "[group:recourse]",
         f"programs={','.join(process.name for process in processes)}",
@@ -64,8 +64,8 @@ def _program(layout: Layout, process: Process) -> list[str]:
     command = bind_to_parent(process.argv, signal.SIGKILL)
     return [
         f"[program:{process.name}]",
-        f"command={_escaped(' '.join(_quoted(word) for word in command))}",
-        f"directory={_escaped(layout.root)}",
+        f"command={shlex.join(command).replace('%', '%%')}",
+        f"directory={layout.root}",
         "autorestart=true",
         f"startsecs={process.starts_within}",
         "startretries=10",
@@ -73,26 +73,18 @@ def _program(layout: Layout, process: Process) -> list[str]:
         "stopasgroup=true",
         "killasgroup=true",
         "redirect_stderr=true",
-        f"stdout_logfile={_escaped(layout.log_of(process.name))}",
+        f"stdout_logfile={layout.log_of(process.name)}",
         "stdout_logfile_maxbytes=10MB",
         "stdout_logfile_backups=3",
         "",
     ]
 
 
-def _quoted(word: str) -> str:
-    return shlex.quote(word)
-
-
-def _escaped(text: object) -> str:
-    return str(text).replace("%", "%%")
-
-
 def _require_plain(layout: Layout) -> None:
     """The format has no way to write these."""
     for name, path in (("RECOURSE_DATA", layout.data), ("the checkout", layout.root)):
-        if any(mark in str(path) for mark in (" ;", " #", "\n")):
-            raise OperationsError(f"The folder of {name} must not have ' ;' or ' #' in its name: {path}")
+        if any(mark in str(path) for mark in ("%", " ;", " #", "\n")):
+            raise OperationsError(f"The folder of {name} must not have '%', ' ;' or ' #' in its name: {path}")
 
 
 def _open_files() -> int:

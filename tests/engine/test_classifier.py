@@ -23,6 +23,11 @@ HELD_OUT = {
         "please call off the order for the sofa",
         "we don't want the curtains anymore, cancel them",
         "cancel the thing I bought this morning because it's too expensive",
+        "I've decided against the bike, cancel that order",
+        "kindly cancel RC-3381-0947",
+        "could I get order 5521 cancelled before it ships",
+        "how do i go about cancelling",
+        "please cancle the order i just plased",
     ],
     "refund_status": [
         "has the money been returned to my card yet?",
@@ -32,6 +37,11 @@ HELD_OUT = {
         "refund for RC-1042-7713 still missing!!",
         "I'd like my money back please",
         "why haven't I been refunded",
+        "no refund so far, it's been three weeks",
+        "did you already send the refund",
+        "how much longer for my money",
+        "refund for the returned tent?",
+        "my bank says there is no refund",
     ],
     "list_orders": [
         "please list everything I have ordered",
@@ -40,6 +50,10 @@ HELD_OUT = {
         "which things did I order",
         "I can't remember my order number",
         "what are my current orders",
+        "can I have a look at all my orders",
+        "show everything I've purchased this year",
+        "list open orders",
+        "i lost track of what i ordered",
     ],
     "order_status": [
         "where has my parcel got to",
@@ -49,6 +63,11 @@ HELD_OUT = {
         "can you track the package for me",
         "has my purchase left the warehouse",
         "any news about the delivery of my shoes?",
+        "when's my delivery coming",
+        "where are my headphones",
+        "was the order dispatched",
+        "tracking for RC-1042-7713 please",
+        "is the chair still on the way",
     ],
     "choose_order": [
         "the green backpack",
@@ -58,6 +77,11 @@ HELD_OUT = {
         "I mean the order from last Friday",
         "the one with the umbrella",
         "the one ending in 5521",
+        "the yellow raincoat",
+        "the first in the list",
+        "it's order 4410",
+        "the one from Amazon basics shop with the cables",
+        "the older order please",
     ],
     "give_reason": [
         "I saw it for half the price somewhere else",
@@ -67,6 +91,11 @@ HELD_OUT = {
         "I don't need it any longer",
         "picked the wrong size",
         "my brother already got me one",
+        "another shop sells it for less",
+        "I clicked the button twice",
+        "the postal address is not correct",
+        "it will be too late for christmas",
+        "I'm short on money this month",
     ],
     "stop": [
         "forget it, leave everything as it is",
@@ -74,6 +103,11 @@ HELD_OUT = {
         "please don't cancel my order after all",
         "I do not want to cancel any longer",
         "leave the order alone please",
+        "keep it, don't cancel",
+        "forget about that",
+        "let's leave the order as is",
+        "I changed my mind, no cancellation",
+        "stop, that's not what I want",
     ],
     "open_dispute": [
         "the lamp arrived smashed",
@@ -82,6 +116,12 @@ HELD_OUT = {
         "the seller refuses my cancellation, what can I do",
         "what I got is a cheap fake",
         "nothing arrived although it says delivered",
+        "parcel was empty",
+        "the phone doesn't turn on since day one",
+        "seller won't accept the cancellation, help",
+        "they sent me a used one",
+        "wrong size delivered",
+        "I need to file a complaint against this shop",
     ],
     "ask_human": [
         "I would like to speak with a human being",
@@ -89,14 +129,60 @@ HELD_OUT = {
         "can I get a live agent",
         "let me talk to a real person now",
         "how can I call customer service",
+        "human agent please",
+        "could somebody from your team talk to me",
+        "I'd rather speak to a person",
+        "get me customer support",
+        "is there a number to call",
     ],
-    "greet": ["hello!", "hey there", "good evening to you"],
-    "goodbye": ["bye, see you", "goodbye then"],
-    "thank": ["thank you, that helped", "thanks very much"],
-    "affirm": ["yes, go ahead please", "yep, do it", "ok sure", "yes, that's correct"],
-    "deny": ["no, thank you", "nope, not that", "no that's incorrect"],
-    "help": ["what can I do here", "can you give me some help"],
-    "bot_challenge": ["am I speaking with a robot", "are you a person or a machine?"],
+    "greet": [
+        "hello!",
+        "hey there",
+        "good evening to you",
+        "hello hello",
+        "hi, good morning",
+    ],
+    "goodbye": [
+        "bye, see you",
+        "goodbye then",
+        "ok bye",
+        "see ya",
+    ],
+    "thank": [
+        "thank you, that helped",
+        "thanks very much",
+        "great, thank you!",
+        "thanks mate",
+    ],
+    "affirm": [
+        "yes, go ahead please",
+        "yep, do it",
+        "ok sure",
+        "yes, that's correct",
+        "yes please go ahead",
+        "okay, do that",
+        "yup that's right",
+    ],
+    "deny": [
+        "no, thank you",
+        "nope, not that",
+        "no that's incorrect",
+        "no, don't",
+        "nope, wrong one",
+        "that isn't right",
+    ],
+    "help": [
+        "what can I do here",
+        "can you give me some help",
+        "what are you able to help with?",
+        "help please",
+    ],
+    "bot_challenge": [
+        "am I speaking with a robot",
+        "are you a person or a machine?",
+        "is this a real human",
+        "are you some kind of robot",
+    ],
 }
 
 OUT_OF_SCOPE = [
@@ -112,6 +198,16 @@ OUT_OF_SCOPE = [
     "turn off the kitchen light",
     "qwertz uiop",
     "does this dress run small",
+    "sell me a car",
+    "how many people live in Japan",
+    "I'd like to change my card details",
+    "can I get a discount",
+    "apply for a job",
+    "what sizes do you have",
+    "my screen is frozen on the login page",
+    "tell me something funny",
+    "who invented the telephone",
+    "can I exchange it for a bigger size",
 ]
 
 CONDITIONS = [
@@ -128,7 +224,7 @@ CONDITIONS = [
 ]
 
 
-def right(parse: Parse, cases: dict[str, list[str]]) -> list[tuple[str, str, dict[str, Any]]]:
+def wrong_answers(parse: Parse, cases: dict[str, list[str]]) -> list[tuple[str, str, dict[str, Any]]]:
     return [
         (intent, text, answer)
         for intent, texts in cases.items()
@@ -139,7 +235,7 @@ def right(parse: Parse, cases: dict[str, list[str]]) -> list[tuple[str, str, dic
 
 def test_held_out_sentences(parse: Parse) -> None:
     count = sum(map(len, HELD_OUT.values()))
-    wrong = right(parse, HELD_OUT)
+    wrong = wrong_answers(parse, HELD_OUT)
     assert count >= 60
     assert len(wrong) <= 0.05 * count, wrong
 
@@ -156,8 +252,10 @@ def test_held_out_sentences_are_not_in_the_training_data() -> None:
 
 
 def test_texts_out_of_scope_fall_back(parse: Parse) -> None:
-    accepted = [(text, parse(text)["intent"]) for text in OUT_OF_SCOPE if parse(text)["intent"]["name"] != "nlu_fallback"]
-    assert len(accepted) <= 1, accepted
+    accepted = [
+        (text, parse(text)["intent"]) for text in OUT_OF_SCOPE if parse(text)["intent"]["name"] != "nlu_fallback"
+    ]
+    assert len(accepted) <= 0.1 * len(OUT_OF_SCOPE), accepted
 
 
 @pytest.mark.parametrize("text", CONDITIONS)
@@ -169,7 +267,7 @@ def test_one_typo_in_each_sentence_changes_little(parse: Parse) -> None:
     source = random.Random(3)
     misspelt = {intent: [_with_typo(text, source) for text in texts] for intent, texts in HELD_OUT.items()}
     count = sum(map(len, misspelt.values()))
-    wrong = right(parse, misspelt)
+    wrong = wrong_answers(parse, misspelt)
     assert len(wrong) <= 0.1 * count, wrong
 
 
@@ -188,7 +286,9 @@ def test_a_button_payload_reaches_rasa_as_it_is(parse: Parse) -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["Yes, cancel the order", "No, keep the order", "Submit the cancellation", "choose this reason"])
+@pytest.mark.parametrize(
+    "text", ["Yes, cancel the order", "No, keep the order", "Submit the cancellation", "choose this reason"]
+)
 def test_typed_text_never_becomes_a_button_intent(parse: Parse, text: str) -> None:
     result = parse(text)
     names = {result["intent"]["name"], *(entry["name"] for entry in result["intent_ranking"])}
@@ -258,7 +358,14 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "mended"),
-    [("cancl", "cancel"), ("cancle", "cancel"), ("cancelx", "cancel"), ("camcel", "cancel"), ("boat", "boat"), ("abc", "abc")],
+    [
+        ("cancl", "cancel"),
+        ("cancle", "cancel"),
+        ("cancelx", "cancel"),
+        ("camcel", "cancel"),
+        ("boat", "boat"),
+        ("abc", "abc"),
+    ],
 )
 def test_the_speller(word: str, mended: str) -> None:
     speller = Speller({"cancel": 3, "about": 2, "order": 1}, is_known=lambda other: other == "boat")
@@ -275,6 +382,10 @@ def _with_typo(text: str, source: random.Random) -> str:
     word = parts[place]
     at = source.randrange(1, len(word) - 1)
     parts[place] = source.choice(
-        [word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:], word[:at] + word[at + 1] + word[at] + word[at + 2 :]]
+        [
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        ]
     )
     return " ".join(parts)

@@ -6,7 +6,13 @@ import random
 
 import pytest
 
-from engine.nlu.order_numbers import damm_digit, fold, format_order_number, has_valid_check_digit, normalise_order_number
+from engine.nlu.order_numbers import (
+    damm_digit,
+    fold,
+    format_order_number,
+    has_valid_check_digit,
+    normalise_order_number,
+)
 
 
 def test_the_published_example_of_the_damm_algorithm() -> None:

@@ -48,8 +48,8 @@ def check(session: Session) -> None:
 
 def _money(session: Session, orders: Iterable[Order], payments: Mapping[str, Payment]) -> None:
     allocated: Counter[str] = Counter()
-    for alloc in session.scalars(select(PaymentAlloc)):
-        allocated[alloc.payment_id] += alloc.amount
+    for payment_id, amount in session.execute(select(PaymentAlloc.payment_id, PaymentAlloc.amount)):
+        allocated[payment_id] += amount
     for payment in payments.values():
         assert allocated[payment.id] == payment.authorised, "2: a payment is allocated in full"
         assert payment.captured == (payment.authorised if payment.state == "captured" else 0), "2: captured"
@@ -64,6 +64,12 @@ def _money(session: Session, orders: Iterable[Order], payments: Mapping[str, Pay
         for line in lines:
             assert 0 <= line.qty_cancelled + line.qty_shipped <= line.qty, "6: quantities"
             assert not (line.qty_cancelled and line.qty_shipped), "5: a sent line is not cancelled"
+            left = line.qty - line.qty_shipped if order.state == "cancelled" else 0
+            assert line.qty_cancelled == left, "6: lines are cancelled with their order, and only then"
+    alive = {order.group_id for order in orders if order.state not in ("cancelled", "closed")}
+    for payment in payments.values():
+        if payment.group_id not in alive:
+            assert payment.state not in ("pending", "authorised"), "22: no money stays reserved for a dead checkout"
 
 
 def _requests(session: Session, orders: Iterable[Order], requests: Iterable[CancellationRequest]) -> None:
@@ -131,7 +137,7 @@ def _coupons(orders: Iterable[Order], found: Iterable[Refund], wallet: Iterable[
             credit_of[refund_of[entry.source_id]] += entry.amount
     for order in orders:
         paid = order.paid_at is not None
-        over = order.state in ("cancelled", "closed") and order.id in refund_of.values() or (
+        over = (order.state in ("cancelled", "closed") and order.id in refund_of.values()) or (
             order.state == "cancelled" and not paid
         )
         converted = sum(coupon.amount for coupon in order.coupons if coupon.state == "converted_to_balance")
@@ -155,9 +161,7 @@ def _wallet(wallet: Iterable[WalletEntry]) -> None:
 
 
 def _notices(session: Session, requests: Iterable[CancellationRequest]) -> None:
-    told = Counter(
-        (row.payload["request_id"], row.payload["kind"]) for row in session.scalars(select(Outbox))
-    )
+    told = Counter((row.payload["request_id"], row.payload["kind"]) for row in session.scalars(select(Outbox)))
     due = Counter(
         (row.id, "request_approved" if row.state == "approved" else _TOLD[row.state])
         for row in requests
@@ -171,7 +175,7 @@ def _histories(session: Session) -> None:
     for entry in session.scalars(select(TransitionLog).order_by(TransitionLog.id)):
         logs[entry.entity_type, entry.entity_id].append(entry)
     for model, machine in _MACHINES.items():
-        for row in session.scalars(select(model)):
+        for row in session.execute(select(model.id, model.state, model.version)):
             moves = logs.pop((model.__tablename__, row.id), [])
             state = None
             for move in moves:

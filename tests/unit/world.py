@@ -167,7 +167,9 @@ class World:
         policy = replace(Policy(), id=new_id(), **changes)
         self._serial += 1
         session.add(
-            SellerPolicy(**policy.to_json(), seller_id="acme", policy_version=self._serial, valid_from=NOW - timedelta(days=99))
+            SellerPolicy(
+                **policy.to_json(), seller_id="acme", policy_version=self._serial, valid_from=NOW - timedelta(days=99)
+            )
         )
         session.flush()
         return policy
@@ -196,6 +198,7 @@ class World:
             return
         if state == "cancelled":
             orders.move(session, order.id, "cancelled", SELLER, at, "out of stock", cancelled_at=at)
+            orders.cancel_lines(session, order.id)
             return
         orders.ship(session, order.id, "Parcelway", "PW2", at, SELLER)
         if state == "closed":

@@ -123,6 +123,16 @@ describe("signing in", () => {
     expect(client.state.connection).toBe("signed-out");
   });
 
+  it("keeps its conversation in mind where only the page is refused", async () => {
+    await connected();
+    client.stop();
+    server.sessionAnswers.push(refusal(403));
+    create().start();
+    await pass(20);
+    expect(client.state.connection).toBe("refused");
+    expect(client.hasConversation).toBe(true);
+  });
+
   it("does not keep knocking where it is refused", async () => {
     server.sessionAnswers.push(refusal(403));
     create().start();

@@ -162,8 +162,12 @@ export class Connection {
     if (!(error instanceof SessionError)) return this.#wait(0);
     console.warn(`[recourse] ${error.message}`);
     if (error.status === 401) return this.#askShop();
-    if (!isRefusal(error.status)) return this.#wait(error.retryAfter);
-    if (request.conversation === undefined) return this.#set("refused");
+    if (error.status === 404 && request.conversation !== undefined) return this.#startAnew();
+    if (isRefusal(error.status)) return this.#set("refused");
+    this.#wait(error.retryAfter);
+  }
+
+  #startAnew(): void {
     this.options.onConversationGone();
     void this.#connect();
   }

@@ -27,7 +27,9 @@ from recourse.sellers.rules import Policy
 from tests.unit.world import NOW
 
 
-def view(state: str = "to_ship", *, coupons: tuple[Coupon, ...] = (), captured: bool = True, **policy: object) -> OrderView:
+def view(
+    state: str = "to_ship", *, coupons: tuple[Coupon, ...] = (), captured: bool = True, **policy: object
+) -> OrderView:
     return OrderView(
         id="o1", number="RC-1042-7713", version=3, group_id="g1", customer_id="b-1", seller_id="acme", seller="Acme",
         state=state, frozen=False, frozen_reason=None, currency="EUR", total_paid=2500, gross=2500, discount=0, shipping=0,

@@ -257,7 +257,9 @@ def test_shipping_without_a_request_tells_nobody(world: World) -> None:
     assert notices(world) == []
 
 
-@pytest.mark.parametrize(("carrier", "tracking"), [("", "PW1"), ("Parcelway", " "), ("Parcelway", "X" * 41), ("C" * 41, "PW1")])
+@pytest.mark.parametrize(
+    ("carrier", "tracking"), [("", "PW1"), ("Parcelway", " "), ("Parcelway", "X" * 41), ("C" * 41, "PW1")]
+)
 def test_a_parcel_has_a_carrier_and_a_tracking_number(world: World, carrier: str, tracking: str) -> None:
     number = world.order()
     with pytest.raises(InvalidInput), world.transaction() as session:

@@ -15,6 +15,7 @@ from recourse.core.db import new_id
 from recourse.core.errors import IdempotencyMismatch, InvalidInput, NotAllowed, NotFound
 from recourse.demo import shop
 from recourse.demo.shop import Given, Item
+from recourse.orders import service as orders
 from recourse.orders.models import Order, Payment
 from tests.unit.world import BALANCE, BUYER, CARD, NOW, OTHER, SELLER, World
 
@@ -76,7 +77,11 @@ def test_an_unpaid_order_is_cancelled_at_once(world: World) -> None:
     order = world.see(number)
     assert done.outcome == "cancelled"
     assert done.request is not None
-    assert (done.request.state, done.request.decided_by, done.request.respond_by) == ("approved", "system_instant", None)
+    assert (done.request.state, done.request.decided_by, done.request.respond_by) == (
+        "approved",
+        "system_instant",
+        None,
+    )
     assert (order.state, order.cancelled_at, order.close_reason) == ("cancelled", NOW, "buyer_cancelled")
     assert [coupon.state for coupon in order.coupons] == ["released"]
 
@@ -115,7 +120,9 @@ def test_a_long_note_is_cut(world: World) -> None:
     assert done.request.note == "x" * 500
 
 
-@pytest.mark.parametrize(("state", "reason"), [("to_ship", "cannot_pay"), ("awaiting_payment", "too_late"), ("to_ship", "")])
+@pytest.mark.parametrize(
+    ("state", "reason"), [("to_ship", "cannot_pay"), ("awaiting_payment", "too_late"), ("to_ship", "")]
+)
 def test_a_reason_from_another_list_is_refused(world: World, state: str, reason: str) -> None:
     quote_id = world.quote(world.order(state))
     with pytest.raises(InvalidInput, match="is not a reason for an order"):
@@ -204,15 +211,12 @@ def freeze(world: World, number: str) -> None:
 
 def sell_out(world: World, number: str) -> None:
     with world.transaction() as session:
-        from recourse.orders import service as orders
-
         order = orders.get_by_number(session, number)
         orders.move(session, order.id, "cancelled", SELLER, world.now, "out of stock", cancelled_at=world.now)
+        orders.cancel_lines(session, order.id)
 
 
-@pytest.mark.parametrize(
-    ("event", "why"), [(ship, "shipped"), (freeze, "frozen"), (sell_out, "already_cancelled")]
-)
+@pytest.mark.parametrize(("event", "why"), [(ship, "shipped"), (freeze, "frozen"), (sell_out, "already_cancelled")])
 def test_an_order_that_left_in_between_is_refused_with_the_reason(world: World, event: object, why: str) -> None:
     number = world.order()
     quote_id = world.quote(number)

@@ -76,9 +76,7 @@ def test_a_time_without_a_zone_is_refused(store: Engine) -> None:
 def test_json_documents_come_back_as_they_went_in(store: Engine) -> None:
     payload = {"kind": "x", "list": [1, "two", None], "nested": {"ä": True}}
     with transaction(store) as session:
-        session.add(
-            Outbox(topic="t", customer_id="b", payload=payload, dedupe_key="k", created_at=datetime.now(UTC))
-        )
+        session.add(Outbox(topic="t", customer_id="b", payload=payload, dedupe_key="k", created_at=datetime.now(UTC)))
     with reading(store) as session:
         assert session.scalars(select(Outbox.payload)).one() == payload
 

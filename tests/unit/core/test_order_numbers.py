@@ -33,7 +33,10 @@ def test_any_usual_spelling_is_the_same_number(text: str) -> None:
     assert normalise(text) == "RC-1042-7713"
 
 
-@pytest.mark.parametrize("text", ["", "RC-1042-7714", "1042771", "104277130", "headphones", "RC-1042-771X", "１０４２７７１３", "RC-²042-7713"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "RC-1042-7714", "1042771", "104277130", "headphones", "RC-1042-771X", "１０４２７７１３", "RC-²042-7713"],
+)
 def test_what_is_not_a_valid_number_is_none(text: str) -> None:
     assert normalise(text) is None
 

@@ -40,7 +40,9 @@ def test_values_are_taken_over() -> None:
 
 
 def test_empty_values_count_as_not_set() -> None:
-    assert from_environment({"RECOURSE_PORT": "", "RECOURSE_DATA": "", "RECOURSE_DEV_BUYER": ""}) == from_environment({})
+    assert from_environment({"RECOURSE_PORT": "", "RECOURSE_DATA": "", "RECOURSE_DEV_BUYER": ""}) == from_environment(
+        {}
+    )
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5", "８０００x"])

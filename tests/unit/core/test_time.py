@@ -36,7 +36,9 @@ def test_other_zones_are_turned_into_utc() -> None:
     assert require_utc(datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("name", [None, "", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "Europe", "a\0b", "x" * 999])
+@pytest.mark.parametrize(
+    "name", [None, "", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "Europe", "a\0b", "x" * 999]
+)
 def test_an_unknown_zone_is_utc(name: str | None) -> None:
     assert zone(name).key == "UTC"
 
@@ -58,7 +60,17 @@ def test_a_known_zone_is_itself() -> None:
         (date(2027, 5, 1), False),
         (date(2026, 11, 26), True),
     ],
-    ids=["Tuesday", "Saturday", "Christmas", "St Stephen", "New Year", "Good Friday", "Easter Monday", "May Day", "Thanksgiving"],
+    ids=[
+        "Tuesday",
+        "Saturday",
+        "Christmas",
+        "St Stephen",
+        "New Year",
+        "Good Friday",
+        "Easter Monday",
+        "May Day",
+        "Thanksgiving",
+    ],
 )
 def test_business_days_are_bank_days(day: date, open_: bool) -> None:
     assert is_business_day(day) is open_

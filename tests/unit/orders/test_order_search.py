@@ -70,7 +70,18 @@ def test_words_of_the_trade_are_not_content() -> None:
         ("104277113", (HEADPHONES,)),
         ("RC-1042-7731", (HEADPHONES,)),
     ],
-    ids=["ending", "long ending", "beginning", "three", "all but one", "swap", "wrong digit", "one missing", "one too many", "dressed"],
+    ids=[
+        "ending",
+        "long ending",
+        "beginning",
+        "three",
+        "all but one",
+        "swap",
+        "wrong digit",
+        "one missing",
+        "one too many",
+        "dressed",
+    ],
 )
 def test_parts_and_slips_find_the_number_that_was_meant(said: str, found: tuple[Candidate, ...]) -> None:
     assert near_numbers(said, ALL) == numbers(*found)

@@ -21,7 +21,10 @@ def tender(amount: int, method: str = "card", captured: bool = True, payment_id:
 
 def test_each_tender_gets_exactly_what_it_gave() -> None:
     back = whole_order([tender(4000), tender(1999, "balance", payment_id="p2")], 0, True, RANGES, DAY, DAY)
-    assert [(leg.payment_id, leg.method, leg.amount) for leg in back.legs] == [("p1", "card", 4000), ("p2", "balance", 1999)]
+    assert [(leg.payment_id, leg.method, leg.amount) for leg in back.legs] == [
+        ("p1", "card", 4000),
+        ("p2", "balance", 1999),
+    ]
     assert (back.paid_part, back.legs_total, back.fee) == (5999, 5999, 0)
 
 

@@ -124,4 +124,6 @@ def test_amounts_of_any_currency_fit(world: World) -> None:
     assert world.see(number).total_paid == 95_000_000_000
     with world.reading() as session:
         order = orders.get_by_number(session, number)
-        assert refunds.of_orders(session, [order.id], world.now.date())[order.id].legs_total.amount_minor == 95_000_000_000
+        assert (
+            refunds.of_orders(session, [order.id], world.now.date())[order.id].legs_total.amount_minor == 95_000_000_000
+        )

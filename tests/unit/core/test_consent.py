@@ -1,0 +1,34 @@
+"""Only a plain yes starts a write."""
+
+import pytest
+
+from recourse.core.consent import plain_answer
+
+
+@pytest.mark.parametrize("text", ["yes", "Yes!", "yes please", "ok", "sure, do it", "yep", "confirm", "YES CANCEL IT"])
+def test_a_plain_yes(text: str) -> None:
+    assert plain_answer(text, "affirm") is True
+
+
+@pytest.mark.parametrize("text", ["no", "No thanks", "nope", "nah, keep it", "no!!"])
+def test_a_plain_no(text: str) -> None:
+    assert plain_answer(text, "deny") is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yes if it's free", "yes?", "yes but only the blue one", "no wait, yes", "yes, no", "ok how long does it take",
+        "when it is cheaper, yes", "maybe", "yes unless I have to pay", "ok thanks, what about the other order then",
+        "",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("intent", ["affirm", "deny", "nlu_fallback"])
+def test_anything_else_is_no_answer(text: str, intent: str) -> None:
+    assert plain_answer(text, intent) is None
+
+
+def test_buttons_answer_without_words() -> None:
+    assert plain_answer("", "confirm_quote") is True
+    assert plain_answer("", "decline_quote") is False
+    assert plain_answer("", "affirm") is None
