@@ -34,6 +34,8 @@ _OTHER_WISHES = frozenset(
     choose_reason confirm_quote decline_quote""".split()
 )
 """Intents that do not answer "which order" or "why": the form leaves them to the rules."""
+_ABOUT_ANY_ORDER = frozenset({"order_status", "refund_status", "list_orders", "ask_human", "open_dispute", "stop"})
+"""Intents that may name an order without choosing it: "where is the refund for RC-1042-7716?" cancels nothing."""
 
 _END = {"requested_slot": None}
 _NEW_DEAL = {"cancel_quote": None, "cancel_confirm": None}
@@ -209,7 +211,7 @@ def _chosen(turn: Turn) -> Case:
 
 def _names_order(turn: Turn) -> bool:
     if order_choice.is_explicit(order_choice.query(turn)):
-        return True
+        return turn.intent not in _ABOUT_ANY_ORDER
     asked_for, current = turn.slot("requested_slot"), turn.slot("cancel_order")
     if asked_for == "cancel_order":
         return turn.intent not in _OTHER_WISHES

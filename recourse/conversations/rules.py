@@ -15,7 +15,7 @@ _KEPT_CONTROLS = "\n\t"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Mn", "Zs", "Zl", "Zp"})
 _MORE_SLASHES = frozenset("\u2044\u2215\u29f8\u2571\u27cb")
 _NOTHING_LEFT = "?"
-_PAYLOAD = re.compile(r"[^\W\d]\w*\s*[{@]|[^\W\d]+_\w+\s*$")
+_NAME = re.compile(r"([^\W\d]\w*+)\s*+([{@]|$)")
 _NUMBERED_TITLE = re.compile(r"#?(\d{1,3})[.):]\s")
 _NUMBER = re.compile(r"#?(\d{1,3})[.)]?")
 
@@ -58,7 +58,7 @@ def engine_text(text: str) -> str:
         start += 1
     left = text[start:].rstrip()
     slashed = any(_is_slash(char) for char in text[:start])
-    return _NOTHING_LEFT if not left or (slashed and _PAYLOAD.match(left)) else left
+    return _NOTHING_LEFT if not left or (slashed and _is_payload(left)) else left
 
 
 def choice(text: str, titles: Sequence[str]) -> int | None:
@@ -74,6 +74,12 @@ def choice(text: str, titles: Sequence[str]) -> int | None:
         if title == wanted or (number and numbered and int(number[1]) == int(numbered[1])):
             return index
     return None
+
+
+def _is_payload(text: str) -> bool:
+    """Is this a name with an underscore (``cancel_order``), or any name with braces or a confidence after it?"""
+    name = _NAME.match(text)
+    return name is not None and (bool(name[2]) or "_" in name[1])
 
 
 def _is_slash(char: str) -> bool:

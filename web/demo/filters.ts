@@ -31,6 +31,11 @@ export function tabOf(status: string): Filter | null {
   return TAB_OF[status] ?? null;
 }
 
+/** Nothing more will happen to the order by itself. */
+export function isDone(status: string): boolean {
+  return ["completed", "cancelled"].includes(tabOf(status) ?? "");
+}
+
 export function filtered(orders: readonly Order[], filter: Filter): readonly Order[] {
   return filter === "all" ? orders : orders.filter(({ status }) => tabOf(status) === filter);
 }

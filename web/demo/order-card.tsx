@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { Buyer, Order } from "./api";
 import { openChat } from "./chat";
-import { tabOf } from "./filters";
+import { isDone, tabOf } from "./filters";
 import { Tile } from "./tile";
 
 interface OrderCardProps {
@@ -37,7 +37,7 @@ export function OrderCard({ order, buyer, changed }: OrderCardProps): JSX.Elemen
           </li>
         ))}
       </ul>
-      {order.note && <p class="note">{order.note}</p>}
+      {order.note && <p class={isDone(order.status) ? "note done" : "note"}>{order.note}</p>}
       <div class="card-foot">
         <p>
           Total <strong>{order.total.text}</strong>

@@ -183,7 +183,7 @@ async def test_typed_payload_reaches_the_engine_as_text(stack: Stack) -> None:
     ):
         await chat.type(text)
         await chat.until(lambda number=number: len(stack.rasa.turns) == number + 1)
-    assert stack.rasa.texts == ["restart"] * 4 + ['cancel_order{"a": 1}']
+    assert stack.rasa.texts == ["restart"] * 4 + ["?"]
 
 
 @pytest.mark.parametrize(
