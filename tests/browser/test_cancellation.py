@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,10 +35,10 @@ def requests_of(stack: Stack, number: str) -> list[CancellationRequest]:
 
 
 @pytest.fixture
-def shop(page: Page) -> Iterator[Page]:
+def shop(page: Page) -> Page:
     """The shop with BUYER signed in."""
     page.get_by_label("You are shopping as").select_option(BUYER)
-    yield page
+    return page
 
 
 def chat_of(page: Page) -> Locator:
