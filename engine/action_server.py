@@ -30,7 +30,7 @@ Run = Callable[..., Awaitable["list[Event]"]]
 
 RETRY_SECONDS = 15.0  # from the first try; the last try may take REQUEST_SECONDS more
 REQUEST_SECONDS = 30.0
-FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
+FIRST_WAIT, LONGEST_WAIT = 0.1, 0.5
 FORM_VALIDATION_PREFIX = "validate_"
 
 
@@ -69,7 +69,8 @@ class PatientEndpoint:
                 wait = next(waits)
                 if isinstance(error, asyncio.TimeoutError) or time.monotonic() + wait > give_up:
                     raise
-                logger.warning("The action server is out of reach (%s); next try in %.1f s.", error, wait)
+                level = logging.WARNING if wait == FIRST_WAIT else logging.DEBUG  # say it once
+                logger.log(level, "The action server is out of reach (%s); trying for %.0f s.", error, RETRY_SECONDS)
                 await asyncio.sleep(wait)
 
 
@@ -124,4 +125,4 @@ def _waits() -> Iterator[float]:
 
 
 def _cause(error: BaseException) -> str:
-    return f", because of {error.__cause__!r}" if error.__cause__ else ""
+    return f", because of {error.__cause__!r}"[:500] if error.__cause__ else ""

@@ -186,6 +186,10 @@ def seller_ships(session: Session, number: str, carrier: str, tracking: str, now
     if not carrier or not tracking:
         raise InvalidInput("shipping needs a carrier and a tracking number")
     order = orders.get_by_id(session, orders.get_by_number(session, number).id, lock=True)
+    if order.state != "to_ship":
+        raise NotAllowed(
+            f"order {number} is {order.state}; only an order that waits to be shipped (to_ship) can be shipped"
+        )
     row = session.scalars(_pending_of(order.id)).one_or_none()
     if row is not None and order.policy.ship_while_pending == "block":
         raise NotAllowed(f"order {number} has an open cancellation request; answer it first ({row.id})")

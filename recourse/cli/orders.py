@@ -11,6 +11,7 @@ from recourse.core.clock import SystemClock
 from recourse.core.db import reading
 from recourse.core.errors import InvalidInput
 from recourse.core.order_numbers import normalise
+from recourse.customers import service as customers
 from recourse.orders.rules import STATES
 from recourse.overview import service as overview
 
@@ -33,6 +34,8 @@ def list_orders(
     if status and status not in STATES:
         raise InvalidInput(f"there is no status {status!r}; use one of {', '.join(STATES)}")
     with reading() as session:
+        if buyer:
+            customers.get(session, buyer)
         rows = overview.operator_list(session, SystemClock().now(), buyer, [status] if status else [], scenario)
     if as_json:
         print_json(rows)

@@ -42,7 +42,7 @@ from recourse.ops.supervisor_config import STOP_WITHIN_S, bind_to_parent, render
 
 _READY_WITHIN_S = 180.0
 _FAILED_STARTS = 3
-_POLL_S = 0.2
+_POLL_S = 0.5
 
 
 class Stopped(BaseException):

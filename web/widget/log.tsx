@@ -23,6 +23,7 @@ interface LogProps {
 }
 
 const NEAR_END_PX = 48;
+const MARGIN_PX = 12;
 
 export function Log({ state, texts, dates, actions }: LogProps): JSX.Element {
   const rows = timeline(state.loaded ? state : { ...state, messages: [] }, dates.day);
@@ -56,7 +57,7 @@ export function Log({ state, texts, dates, actions }: LogProps): JSX.Element {
           }}
         >
           <DownIcon />
-          {texts.newMessages}
+          {texts.moreBelow}
         </button>
       )}
     </div>
@@ -85,7 +86,7 @@ function MessageRow({ row, texts, dates, actions }: Omit<LogProps, "state"> & { 
                 key={button.token}
                 onClick={once(() => actions.press(button))}
               >
-                {button.title}
+                {keepNumbersWhole(button.title)}
               </button>
             ))}
           </div>
@@ -155,18 +156,26 @@ function Skeleton(): JSX.Element {
   );
 }
 
-/** Keeps the end in view while the buyer is there; otherwise `behind` says that something new came below. */
+/**
+ * Keeps the newest message in view while the buyer is at the end, of a long one its beginning. Otherwise `behind` says that
+ * there is something new below.
+ */
 function useStickyEnd(rows: readonly Row[]) {
   const ref = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const [behind, setBehind] = useState(false);
   const last = rows.at(-1);
 
-  const toEnd = (): void => {
-    atEnd.current = true;
-    setBehind(false);
-    ref.current?.scrollTo({ top: ref.current.scrollHeight });
+  const follow = (): void => {
+    const log = ref.current!;
+    const end = log.scrollHeight - log.clientHeight;
+    const newest = (log.lastElementChild as HTMLElement | null)?.offsetTop ?? end;
+    const top = Math.min(end, newest - MARGIN_PX);
+    log.scrollTo({ top });
+    atEnd.current = end - top < NEAR_END_PX;
+    setBehind(!atEnd.current);
   };
+  const toEnd = (): void => ref.current?.scrollTo({ top: ref.current.scrollHeight });
   const onScroll = (): void => {
     // A last scroll event may come after the log is gone.
     const log = ref.current;
@@ -176,7 +185,7 @@ function useStickyEnd(rows: readonly Row[]) {
   };
 
   useLayoutEffect(() => {
-    if (atEnd.current || last?.delivery === "sending") toEnd();
+    if (atEnd.current || last?.delivery === "sending") follow();
     else setBehind(true);
   }, [last?.key]);
   // Buttons, marks and dots change the height without a new message.
@@ -184,9 +193,8 @@ function useStickyEnd(rows: readonly Row[]) {
     if (atEnd.current) toEnd();
   });
   useEffect(() => {
-    const log = ref.current!;
     const observer = new ResizeObserver(() => atEnd.current && toEnd());
-    observer.observe(log);
+    observer.observe(ref.current!);
     return () => observer.disconnect();
   }, []);
 

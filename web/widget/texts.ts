@@ -16,7 +16,7 @@ const en = {
   choices: "Suggested answers",
   typing: "The assistant is writing",
   unread: (count: number) => (count === 1 ? "1 unread message" : `${count} unread messages`),
-  newMessages: "New messages",
+  moreBelow: "More below",
   loading: "Loading your conversation",
   today: "Today",
   yesterday: "Yesterday",

@@ -235,4 +235,5 @@ class Chat:
 async def session(http: httpx.AsyncClient, token: str, **body: Any) -> httpx.Response:
     """``POST /v1/session`` as a page of the gateway's own."""
     origin = str(http.base_url).rstrip("/")
-    return await http.post("/v1/session", json=body, headers={"Authorization": f"Bearer {token}", "Origin": origin})
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return await http.post("/v1/session", json=body, headers={**headers, "Origin": origin})
