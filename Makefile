@@ -1,5 +1,5 @@
 # Recourse: what one can do with this checkout. `make` alone lists it.
-# RECOURSE_PORT, RECOURSE_DATA, RECOURSE_DATABASE_URL and the other settings of docs/operations.md come from the environment.
+# RECOURSE_PORT, RECOURSE_DATA, RECOURSE_DATABASE_URL and the other settings in README come from the environment.
 .DEFAULT_GOAL := help
 .PHONY: help run chat test lint fmt types unit conversations browser train seed doctor clean distclean
 

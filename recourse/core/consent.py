@@ -6,6 +6,9 @@ import re
 
 _YES = frozenset("yes yep yeah yup sure ok okay confirm confirmed correct absolutely definitely please do".split())
 _NO = frozenset("no nope nah not dont never keep".split())
+_THANKS = frozenset("thanks thank thx ty cheers".split())
+_POLITE = frozenset("ok okay sure please do".split())
+"""Words of ``_YES`` that are no yes beside thanks: "ok thanks" closes another topic, "yes, thanks" answers the question."""
 _CONDITIONS = frozenset(
     """if but unless only except when how what why where which who wait hold maybe perhaps instead first before after then
     provided long think whether except although though""".split()
@@ -24,6 +27,8 @@ def plain_answer(text: str, intent: str) -> bool | None:
     words = re.findall(r"[a-z]+", text.lower().replace("'", "").replace("’", ""))
     said = set(words)
     if "?" in text or len(words) > _MOST_WORDS or said & _CONDITIONS:
+        return None
+    if said & _THANKS and not said & (_YES - _POLITE | _NO):
         return None
     if intent == "affirm" and not said & _NO:
         return True

@@ -109,7 +109,7 @@ def _train(layout: Layout, path: Path) -> None:
 
 def _run(argv: list[str], layout: Layout, log: Path) -> int:
     """Exit code. The process ends with us, whatever ends us."""
-    env = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore", **os.environ, "RASA_TELEMETRY_ENABLED": "false"}
+    env = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "RASA_TELEMETRY_ENABLED": "false"}
     env["RASA_CACHE_DIRECTORY"] = str(_cache(layout))
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command

@@ -122,7 +122,6 @@ def environment(layout: Layout, ports: Ports, token: str, base: Mapping[str, str
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "LOG_LEVEL": "WARNING",
         "LOG_LEVEL_LIBRARIES": "ERROR",
-        "PYTHONWARNINGS": "ignore",  # Rasa's old libraries fill the log with deprecations at every start
     }
     fixed = {
         "RECOURSE_DATA": str(layout.data),

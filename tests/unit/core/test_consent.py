@@ -19,7 +19,7 @@ def test_a_plain_no(text: str) -> None:
     "text",
     [
         "yes if it's free", "yes?", "yes but only the blue one", "no wait, yes", "yes, no", "ok how long does it take",
-        "when it is cheaper, yes", "maybe", "yes unless I have to pay", "ok thanks, what about the other order then",
+        "when it is cheaper, yes", "maybe", "ok thanks", "sure, thank you", "yes unless I have to pay", "ok thanks, what about the other order then",
         "",
     ],
 )  # fmt: skip

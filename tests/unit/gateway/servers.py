@@ -51,13 +51,19 @@ class Running:
         await self.task
 
     async def kill(self) -> None:
-        """As on SIGKILL: connections are reset, nobody listens any more."""
+        """As on SIGKILL: nobody listens any more, connections are reset."""
+        for listener in self.server.servers:
+            listener.close()
+        self.server.force_exit = self.server.should_exit = True
+        self._abort()
+        await self.task
+        self._abort()
+
+    def _abort(self) -> None:
         for connection in list(self.server.server_state.connections):
             connection.transport.abort()
-        self.server.force_exit = self.server.should_exit = True
         for task in list(self.server.server_state.tasks):
             task.cancel()
-        await self.task
 
 
 class StubRasa:

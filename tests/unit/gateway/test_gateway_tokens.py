@@ -48,7 +48,7 @@ BAD = {
     "alg None": unsigned({"alg": "None"}),
     "no alg": unsigned({"typ": "JWT"}),
     "other key": signed(key="another-secret-that-is-long-enough-to-be-one"),
-    "HS384": signed(algorithm="HS384"),
+    "another algorithm": signed(key=SETTINGS.shop_secret * 2, algorithm="HS512"),
     "signature cut off": signed().rpartition(".")[0] + ".",
     "payload changed": ".".join([signed().split(".")[0], signed(sub="b-2").split(".")[1], signed().split(".")[2]]),
     "no exp": signed(exp=None),
