@@ -32,7 +32,7 @@ unit: ## unit tests: services, engine, web
 	@scripts/test setup unit engine web
 
 conversations: ## whole conversations through Rasa, actions and a database
-	@scripts/test setup train conversations
+	@scripts/test setup train stories conversations
 
 browser: ## the chat in a real browser, from the button to the order store
 	@scripts/test setup train browser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,7 +34,8 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def signed(key: str = SETTINGS.shop_secret, algorithm: str = "HS256", **changes: Any) -> str:
-    return jwt.encode(claims(**changes), key, algorithm=algorithm)
+    with warnings.catch_warnings(action="ignore"):  # HS512 wants a longer key than ours
+        return jwt.encode(claims(**changes), key, algorithm=algorithm)
 
 
 def unsigned(header: dict[str, Any]) -> str:
@@ -48,7 +50,7 @@ BAD = {
     "alg None": unsigned({"alg": "None"}),
     "no alg": unsigned({"typ": "JWT"}),
     "other key": signed(key="another-secret-that-is-long-enough-to-be-one"),
-    "another algorithm": signed(key=SETTINGS.shop_secret * 2, algorithm="HS512"),
+    "another algorithm": signed(algorithm="HS512"),
     "signature cut off": signed().rpartition(".")[0] + ".",
     "payload changed": ".".join([signed().split(".")[0], signed(sub="b-2").split(".")[1], signed().split(".")[2]]),
     "no exp": signed(exp=None),
