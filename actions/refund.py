@@ -85,20 +85,33 @@ class TellRefund(BuyerAction):
 
 
 class RefundDigression(BuyerAction):
-    """A question about the money in the middle of cancelling: answered from this order's own terms."""
+    """A question about the money in the middle of cancelling: answered from this order's own terms.
+
+    Where another order is named, its refund is meant.
+    """
 
     action_name = "action_refund_digression"
 
     def answer(self, turn: Turn) -> Events:
         number = turn.slot("cancel_order")
-        if number:
-            item = overview.case(turn.session, turn.buyer.id, number, turn.now)
-            terms = cancellations.preview(turn.session, item.order, item.verdict.kind, turn.now)
-            turn.say(Say("utter_refund_digression", {"money": cancellation_words.money_back(turn.voice, item, terms)}))
-        else:
-            low, high = OUTER_RANGE
-            turn.say(Say("utter_refund_digression_general", {"low": str(low), "high": str(high)}))
+        if order_choice.is_explicit(order_choice.query(turn)):
+            named = order_choice.resolve(turn, lambda: ()).picked
+            if named is None or named.order.number != number:
+                turn.say(say.refund_status(turn.voice, named) if named else Say("utter_ask_order_nothing_found"))
+                return []
+        turn.say(_of_this(turn, number) if number else _in_general())
         return []
+
+
+def _of_this(turn: Turn, number: str) -> Say:
+    item = overview.case(turn.session, turn.buyer.id, number, turn.now)
+    terms = cancellations.preview(turn.session, item.order, item.verdict.kind, turn.now)
+    return Say("utter_refund_digression", {"money": cancellation_words.money_back(turn.voice, item, terms)})
+
+
+def _in_general() -> Say:
+    low, high = OUTER_RANGE
+    return Say("utter_refund_digression_general", {"low": str(low), "high": str(high)})
 
 
 def _with_refund(turn: Turn) -> Sequence[Case]:

@@ -13,8 +13,8 @@ _SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-_QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access", "websockets")
-"""Loggers that name addresses with tokens in them, or every frame, at their normal level."""
+_QUIET = ("alembic", "asyncio", "httpcore", "httpx", "uvicorn.access", "websockets")
+"""Loggers that at their normal level name addresses with tokens in them, or say too much."""
 
 
 def configure(level: int = logging.INFO) -> None:

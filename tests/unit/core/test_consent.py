@@ -18,11 +18,19 @@ def test_a_plain_no(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "yes if it's free", "yes?", "yes but only the blue one", "no wait, yes", "yes, no", "ok how long does it take",
-        "when it is cheaper, yes", "maybe", "ok thanks", "sure, thank you", "yes unless I have to pay", "ok thanks, what about the other order then",
+        "yes if it's free",
+        "yes?",
+        "yes but only the blue one",
+        "no wait, yes",
+        "yes, no",
+        "ok how long does it take",
+        "when it is cheaper, yes",
+        "maybe",
+        "yes unless I have to pay",
+        "ok thanks, what about the other order then",
         "",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("intent", ["affirm", "deny", "nlu_fallback"])
 def test_anything_else_is_no_answer(text: str, intent: str) -> None:
     assert plain_answer(text, intent) is None
