@@ -136,13 +136,18 @@ def test_everybody_can_use_it(browser: Browser, stack: Stack, colours: str, widt
     say(page, "I want to cancel an order")
     expect(page.get_by_role("group", name="Suggested answers")).to_be_visible()
     assert_accessible(page)
-    context.set_offline(True)
-    say(page, "written without a network")
-    expect(page.get_by_text("You are offline.")).to_be_visible(timeout=TIMEOUT_MS)
-    assert_accessible(page)
-    context.set_offline(False)
-    expect(log(page).locator(".buyer").last).to_contain_text("Sent", timeout=60_000)
     context.close()
+
+
+def test_what_is_written_without_a_network_is_sent_later(shop: Page) -> None:
+    launcher(shop).click()
+    expect(log(shop)).to_contain_text("automated assistant")
+    shop.context.set_offline(True)
+    say(shop, "written without a network")
+    expect(shop.get_by_text("You are offline.")).to_be_visible(timeout=TIMEOUT_MS)
+    assert_accessible(shop)
+    shop.context.set_offline(False)
+    expect(log(shop).locator(".buyer").last).to_contain_text("Sent", timeout=60_000)
 
 
 def test_on_a_page_whose_styles_are_meant_for_everything(page: Page) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -114,6 +115,7 @@ class Life(RuleBasedStateMachine):
 
     # --- the buyer
 
+    @precondition(lambda self: self.view.state != "delivered")
     @rule()
     def look(self) -> None:
         order = self.view
@@ -175,7 +177,7 @@ class Life(RuleBasedStateMachine):
             return InvalidInput
         return "cancelled" if kind == rules.INSTANT else "requested"
 
-    @precondition(lambda self: self.shown)
+    @precondition(lambda self: self.shown and self.steps % 4 == 0)
     @rule(which=ANY)
     def somebody_else_says_yes(self, which: int) -> None:
         with pytest.raises(NotFound):
@@ -183,7 +185,7 @@ class Life(RuleBasedStateMachine):
 
     # --- the seller
 
-    @precondition(lambda self: self.asked)
+    @precondition(lambda self: self.open or (self.asked and self.steps % 4 == 0))
     @rule(which=ANY, verb=st.sampled_from(["approve", "reject"]))
     def decide(self, which: int, verb: str) -> None:
         request = self._pick(self.asked, which)
@@ -198,7 +200,7 @@ class Life(RuleBasedStateMachine):
             act(request.id)
             assert self.world.request_state(request.id) == ("approved" if verb == "approve" else "rejected")
 
-    @precondition(lambda self: self.steps > 3)
+    @precondition(lambda self: self.steps > 3 and (self.view.state == "to_ship" or self.steps % 4 == 0))
     @rule()
     def ship(self) -> None:
         order, pending = self.view, self.open
@@ -258,7 +260,7 @@ class Life(RuleBasedStateMachine):
     def wait_for_the_deadline(self, around: timedelta) -> None:
         self.world.now = max(self.world.now, self.open.respond_by + around)
 
-    @precondition(lambda self: self.asked)
+    @precondition(lambda self: self.open or (self.asked and self.steps % 4 == 0))
     @rule(which=ANY)
     def timer(self, which: int) -> None:
         request, order = self._pick(self.asked, which), self.view
@@ -295,4 +297,7 @@ def test_any_life_of_an_order_keeps_the_rules(world: World) -> None:
         pass
 
     Here.world = world
-    run_state_machine_as_test(Here)
+    profile = settings()
+    if world.engine.dialect.name == "postgresql":  # the rules are the same; what differs is the SQL
+        profile = settings(max_examples=profile.max_examples // 3)
+    run_state_machine_as_test(Here, settings=profile)

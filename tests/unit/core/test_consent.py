@@ -26,6 +26,8 @@ def test_a_plain_no(text: str) -> None:
         "ok how long does it take",
         "when it is cheaper, yes",
         "maybe",
+        "ok thanks",
+        "sure, thank you",
         "yes unless I have to pay",
         "ok thanks, what about the other order then",
         "",
