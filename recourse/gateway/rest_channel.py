@@ -22,6 +22,7 @@ from recourse.gateway.errors import ApiError, slow_down
 from recourse.gateway.requests import bad_request, read_json, require_buyer, require_pace
 from recourse.gateway.runtime import Gateway, gateway_of
 from recourse.gateway.sessions import WELCOME
+from recourse.gateway.turns import NOT_YET
 
 ANSWER_WITHIN_S = 25.0
 
@@ -95,9 +96,7 @@ class RestChannel:
                 await gateway.turns.until_handled(conversation.id, accepted.message.seq)
         if await request.is_disconnected():
             return []  # nobody would read it: it stays for the next request
-        return await gateway.store.write(
-            lambda session: conversations.take_undelivered(session, conversation.id, gateway.now())
-        )
+        return await gateway.store.write(lambda session: _take(session, gateway, conversation.id))
 
 
 def _parse(body: Any) -> RestMessage:
@@ -117,6 +116,16 @@ def _conversation(session: Session, gateway: Gateway, buyer: Buyer, sender: str)
     identity = Identity(buyer.id, buyer.locale, buyer.timezone)
     welcome = gateway.words.say(WELCOME)
     return conversations.open_conversation(session, conversations.REST, sender, identity, welcome, gateway.now())
+
+
+def _take(session: Session, gateway: Gateway, conversation_id: str) -> list[MessageView]:
+    """What there is to give out. An empty list would be silence: then the buyer is told that the answer will come."""
+    now = gateway.now()
+    there = conversations.take_undelivered(session, conversation_id, now)
+    if not there:
+        conversations.say(session, conversation_id, [gateway.words.say(NOT_YET)], now)
+        there = conversations.take_undelivered(session, conversation_id, now)
+    return there
 
 
 def _element(sender: str, message: MessageView) -> dict[str, Any]:

@@ -25,7 +25,9 @@ from recourse.gateway.news import News, say_news
 from recourse.gateway.store import Store
 
 _log = structlog.get_logger()
-WORDS = ("utter_technical_problem", "utter_engine_unavailable", "utter_engine_gave_up", "utter_button_stale")
+PROBLEM, NOT_YET = "utter_technical_problem", "utter_engine_unavailable"
+GAVE_UP, STALE = "utter_engine_gave_up", "utter_button_stale"
+WORDS = (PROBLEM, NOT_YET, GAVE_UP, STALE)
 """Responses that are said here."""
 
 _FAILURES_BEFORE_WORDS = 4
@@ -164,7 +166,7 @@ class Turns:
                 _log.warning("engine_down", conversation=conversation.id, seq=message.seq, why=str(error))
             unsure = True
             if self._clock.now() - message.at >= timedelta(seconds=self._pace.give_up_after):
-                return [self._words.say("utter_engine_gave_up")]
+                return [self._words.say(GAVE_UP)]
             if outage.is_worth_a_word():
                 await self._say_down(conversation, message)
             await outage.pause()
@@ -182,7 +184,7 @@ class Turns:
 
     async def _say_down(self, conversation: ConversationView, message: MessageView) -> None:
         """Say once that the answer will take a while, whatever restarts in the meantime."""
-        utterance = self._words.say("utter_engine_unavailable")
+        utterance = self._words.say(NOT_YET)
 
         def work(session: Session) -> list[MessageView]:
             if conversations.was_said(session, conversation.id, message.seq, utterance.text):
@@ -209,11 +211,11 @@ class Turns:
         def work(session: Session) -> tuple[tuple[str, str], ...]:
             return conversations.live_choices(session, conversation.id, self._clock.now())
 
-        return Utterance(self._words.say("utter_button_stale").text, await self._store.read(work))
+        return Utterance(self._words.say(STALE).text, await self._store.read(work))
 
     def _technical_problem(self, text: str) -> Utterance:
         """Something of ours failed; the button gives the engine the same ``text`` again."""
-        said = self._words.say("utter_technical_problem")
+        said = self._words.say(PROBLEM)
         return Utterance(said.text, tuple((title, text) for title, _ in said.buttons[:1]))
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, text
 
 from recourse.core.db import engine_for
 
+_FOLDER = Path(__file__).parent
 _LOCK = 5_243_001
 """Key of the PostgreSQL advisory lock under which one process at a time changes the schema."""
 
@@ -29,6 +30,12 @@ def upgrade(url: str) -> None:
     """
     with _schema_change(engine_for(url)) as connection:
         command.upgrade(_config(connection), "head")
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema of ``url`` back to ``revision`` (``base``: no tables at all). Data in what is dropped is lost."""
+    with _schema_change(engine_for(url)) as connection:
+        command.downgrade(_config(connection), revision)
 
 
 def is_current(url: str) -> bool:
@@ -49,7 +56,7 @@ def new_revision(url: str, message: str) -> Path:
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     return config
 

@@ -41,7 +41,7 @@ class World:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.now = NOW
-        self._serial = 1_000_000
+        self._made = 0
         with self.transaction() as session:
             for method, (low, high, source) in DEFAULT_SLA.items():
                 session.add(RefundSla(method=method, min_bd=low, max_bd=high, source=source))
@@ -90,8 +90,8 @@ class World:
 
     def next_number(self) -> str:
         """An order number that was not used yet."""
-        self._serial += 104_729
-        return order_numbers.make(self._serial)
+        self._made += 1
+        return order_numbers.make(self._made * 104_729 % 9_000_000 + 1_000_000)
 
     def see(self, number: str) -> OrderView:
         """The order as it is now."""
@@ -157,7 +157,8 @@ class World:
                 setattr(row, name, value)
 
     def clear(self) -> None:
-        """Delete all but the buyers, the seller and the refund times."""
+        """Delete all but the buyers, the seller and the refund times, and start anew."""
+        self.now, self._made = NOW, 0
         with self.transaction() as session:
             for table in reversed(metadata.sorted_tables):
                 if table.name not in ("customer", "seller", "refund_sla"):
@@ -165,10 +166,10 @@ class World:
 
     def _policy(self, session: Session, changes: dict[str, Any]) -> Policy:
         policy = replace(Policy(), id=new_id(), **changes)
-        self._serial += 1
+        self._made += 1
         session.add(
             SellerPolicy(
-                **policy.to_json(), seller_id="acme", policy_version=self._serial, valid_from=NOW - timedelta(days=99)
+                **policy.to_json(), seller_id="acme", policy_version=self._made, valid_from=NOW - timedelta(days=99)
             )
         )
         session.flush()

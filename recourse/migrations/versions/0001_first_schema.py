@@ -341,6 +341,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_payment_alloc_payment_id")),
         sa.PrimaryKeyConstraint("payment_id", "order_id", name=op.f("pk_payment_alloc")),
     )
+    op.create_index(op.f("ix_payment_alloc_order_id"), "payment_alloc", ["order_id"], unique=False)
     op.create_table(
         "quote",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -498,6 +499,7 @@ def downgrade() -> None:
     op.drop_table("refund")
     op.drop_index(op.f("ix_quote_order_id"), table_name="quote")
     op.drop_table("quote")
+    op.drop_index(op.f("ix_payment_alloc_order_id"), table_name="payment_alloc")
     op.drop_table("payment_alloc")
     op.drop_table("order_line")
     op.drop_index(op.f("ix_coupon_use_order_id"), table_name="coupon_use")

@@ -74,7 +74,7 @@ class Life(RuleBasedStateMachine):
         self.steps = 0
         self.shown: list[Shown] = []
         self.asked: list[Asked] = []
-        self.keys: dict[str, tuple[str, str, str]] = {}
+        self.keys: dict[str, tuple[str, str, str, str]] = {}
 
     def teardown(self) -> None:
         self.world.clear()
@@ -107,6 +107,7 @@ class Life(RuleBasedStateMachine):
     def next_order(
         self, state: str, coupon: int, split: bool, hours: int, on_silence: str, while_pending: str, coupon_back: str
     ) -> None:
+        self.shown, self.asked = self.shown[-1:], self.asked[-1:]
         self.number = self.world.order(
             state, items=ITEMS, coupon=coupon, shipping=490, ways=(BALANCE, CARD) if split else (CARD,),
             shares=(1234,) if split else (), response_hours=hours, on_silence=on_silence, ship_while_pending=while_pending,
@@ -115,7 +116,7 @@ class Life(RuleBasedStateMachine):
 
     # --- the buyer
 
-    @precondition(lambda self: self.view.state != "delivered")
+    @precondition(lambda self: not self.over or self.steps % 4 == 0)
     @rule()
     def look(self) -> None:
         order = self.view
@@ -140,6 +141,7 @@ class Life(RuleBasedStateMachine):
         order = self.world.see(quote.number)
         is_open = quote.number == self.number and self.open is not None
         expected = self._expected(quote, order, is_open, reason, key)
+        key_is_new = key not in self.keys
         if isinstance(expected, type):
             with pytest.raises(expected):
                 self.world.submit(quote.id, reason=reason, key=key)
@@ -151,9 +153,9 @@ class Life(RuleBasedStateMachine):
         elif key in self.keys:
             assert done.request.id == self.keys[key][2]
         elif done.outcome != "already_requested":
-            self.keys[key] = (quote.id, reason, done.request.id)
+            self.keys[key] = (quote.id, reason, done.request.id, done.outcome)
         if done.outcome == "requested" and done.request is not None and done.request.respond_by is not None:
-            if done.request.id not in {each.id for each in self.asked}:
+            if key_is_new:
                 self.asked.append(Asked(done.request.id, done.request.respond_by))
         if done.quote is not None:
             self.shown.append(Shown(done.quote.id, quote.number, order.version, self.world.now))
@@ -162,10 +164,8 @@ class Life(RuleBasedStateMachine):
         self, quote: Shown, order: OrderView, is_open: bool, reason: str, key: str
     ) -> str | type[RecourseError]:
         if key in self.keys:
-            known_quote, known_reason, request_id = self.keys[key]
-            if (known_quote, known_reason) != (quote.id, reason):
-                return IdempotencyMismatch
-            return "requested" if request_id in {each.id for each in self.asked} else "cancelled"
+            known_quote, known_reason, _, outcome = self.keys[key]
+            return outcome if (known_quote, known_reason) == (quote.id, reason) else IdempotencyMismatch
         kind = rules.can_cancel(order.state, order.frozen, is_open).kind
         if is_open and not order.frozen:
             return "already_requested"

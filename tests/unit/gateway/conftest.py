@@ -93,7 +93,7 @@ class Stack:
         """An open and greeted socket in a new conversation, or in ``conversation``."""
         opened = await self.session(buyer, **body)
         chat = await Chat.open(self.url, opened["token"])
-        chat.conversation = opened["conversation"]  # type: ignore[attr-defined]
+        chat.conversation = opened["conversation"]
         self.chats.append(chat)
         return await chat.hello(last)
 

@@ -169,6 +169,7 @@ class Chat:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
+        self.conversation = ""
         self.frames: list[dict[str, Any]] = []
         self._reader = asyncio.create_task(self._read())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from recourse.conversations import service as conversations
 from recourse.core.errors import ConfigurationError
 from recourse.core.settings import DEMO_SECRET
+from recourse.core.words import Words
 from recourse.gateway.app import RESPONSES, create_app
 from recourse.gateway.limits import Limits, Rate
 from recourse.gateway.tokens import issue_buyer_token
@@ -39,9 +42,7 @@ async def test_session_resumes_only_the_buyers_own_conversation(stack: Stack) ->
 
 async def test_session_takes_locale_and_zone_of_the_browser(stack: Stack) -> None:
     opened = await stack.session(locale="en-GB", timezone="Asia/Tokyo")
-    view = await stack.gateway.store.read(
-        lambda s: __import__("recourse.conversations.service", fromlist=["get"]).get(s, opened["conversation"])
-    )
+    view = await stack.gateway.store.read(lambda s: conversations.get(s, opened["conversation"]))
     assert (view.locale, view.timezone) == ("en-GB", "Asia/Tokyo")
 
 
@@ -189,9 +190,7 @@ async def test_demo_is_gone_with_a_real_secret(make: Callable[..., Any], dist: P
     for path in ("/", "/demo/buyers", "/demo/orders", "/assets/index-abc.js"):
         assert (await stack.http.get(path)).status_code == 404, path
     assert (await stack.http.get("/widget.js")).status_code == 200
-    forged = issue_buyer_token(
-        "b-1", timedelta(hours=1), __import__("dataclasses").replace(stack.config, shop_secret=DEMO_SECRET)
-    )
+    forged = issue_buyer_token("b-1", timedelta(hours=1), dataclasses.replace(stack.config, shop_secret=DEMO_SECRET))
     assert (await session(stack.http, forged)).status_code == 401
 
 
@@ -264,15 +263,11 @@ async def test_origin_that_can_never_match_is_refused_at_the_start(make: Callabl
 
 
 def test_start_fails_without_a_response(config: Any) -> None:
-    from recourse.core.words import Words
-
     with pytest.raises(ConfigurationError, match="utter_welcome"):
         create_app(config, words=Words({}))
 
 
 def test_every_text_of_the_gateway_is_in_the_domain() -> None:
-    from recourse.core.words import Words
-
     words = Words.load()
     for name in RESPONSES:
         assert words.say(name).text

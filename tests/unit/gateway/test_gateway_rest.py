@@ -10,7 +10,7 @@ import pytest
 
 from recourse.gateway.limits import Limits, Rate
 from tests.unit.gateway.conftest import Stack
-from tests.unit.gateway.servers import answering, say
+from tests.unit.gateway.servers import answering, eventually, say
 
 
 def texts(reply: list[dict[str, Any]]) -> list[str]:
@@ -129,8 +129,25 @@ async def test_engine_that_is_away_is_told_and_answers_later(make: Callable[...,
     stack = await make(rest_answer_within_s=0.5)
     await rasa.kill()
     assert texts(await stack.rest("hello")) == [stack.text("utter_welcome"), stack.text("utter_engine_unavailable")]
+    assert texts(await stack.rest("still there?")) == [stack.text("utter_engine_unavailable")]
     await rasa.start()
-    assert texts(await stack.rest("and?"))[-2:] == ["echo hello", "echo and?"]
+    assert texts(await stack.rest("and?"))[-3:] == ["echo hello", "echo still there?", "echo and?"]
+
+
+async def test_stopping_leaves_no_request_without_a_word(stack: Stack) -> None:
+    await stack.rest("hello")
+    hold = asyncio.Event()
+
+    async def hangs(_text: str) -> list[dict[str, Any]]:
+        await hold.wait()
+        return []
+
+    stack.rasa.behave = hangs
+    waiting = asyncio.create_task(stack.rest("are you there?"))
+    await eventually(lambda: len(stack.rasa.turns) == 2)
+    await stack.stop()
+    assert texts(await waiting) == [stack.text("utter_engine_unavailable")]
+    hold.set()
 
 
 async def test_news_comes_before_the_answer(stack: Stack) -> None:

@@ -39,7 +39,7 @@ async def test_message_is_confirmed_shown_and_answered(stack: Stack) -> None:
     assert (own["seq"], own["author"], own["text"], own["cid"]) == (2, "buyer", "hello", "c1")
     assert (answer["seq"], answer["author"]) == (3, "bot")
     await chat.until(lambda: [frame["on"] for frame in chat.of("typing")] == [True, False])
-    assert stack.rasa.turns == [(chat.conversation, "hello", 2)]  # type: ignore[attr-defined]
+    assert stack.rasa.turns == [(chat.conversation, "hello", 2)]
 
 
 async def test_several_texts_are_several_messages_and_other_elements_are_left_out(stack: Stack) -> None:
@@ -106,7 +106,7 @@ async def test_reconnecting_replays_what_was_missed(stack: Stack) -> None:
     await chat.type("one")
     await chat.hears("echo one")
     await chat.close()
-    again = await stack.chat(conversation=chat.conversation, last=2)  # type: ignore[attr-defined]
+    again = await stack.chat(conversation=chat.conversation, last=2)
     assert [event["seq"] for event in again.events] == [3]
     assert again.bot == ["echo one"]
 
@@ -118,7 +118,7 @@ async def test_a_client_that_is_ahead_of_the_log_gets_all_of_it(stack: Stack) ->
 
 async def test_all_tabs_hear_the_same(stack: Stack) -> None:
     first = await stack.chat()
-    second = await stack.chat(conversation=first.conversation)  # type: ignore[attr-defined]
+    second = await stack.chat(conversation=first.conversation)
     await second.type("hello")
     await first.hears("echo hello")
     await second.hears("echo hello")
@@ -131,7 +131,7 @@ async def test_long_log_is_replayed_whole(stack: Stack) -> None:
     for turn in range(5):
         await chat.type("talk")
         await chat.until(lambda turn=turn: chat.bot.count("line 49") == turn + 1)
-    again = await stack.chat(conversation=chat.conversation)  # type: ignore[attr-defined]
+    again = await stack.chat(conversation=chat.conversation)
     for one in (chat, again):
         assert [event["seq"] for event in one.events] == list(range(1, 257))
 
@@ -150,7 +150,7 @@ async def test_button_reaches_the_engine_as_its_payload_once(stack: Stack) -> No
     await chat.send(t="say", cid="late", button=old)
     await chat.hears(stack.text("utter_button_stale"))
     assert len(stack.rasa.turns) == 2
-    again = await stack.chat(conversation=chat.conversation)  # type: ignore[attr-defined]
+    again = await stack.chat(conversation=chat.conversation)
     assert [event["seq"] for event in again.events if event.get("stale")] == [1, 3]
 
 
@@ -311,7 +311,7 @@ async def test_slow_reader_is_told_to_come_back(stack: Stack) -> None:
 async def test_messages_of_another_process_reach_the_socket(stack: Stack) -> None:
     chat = await stack.chat()
     await stack.gateway.store.write(
-        lambda s: conversations.say(s, chat.conversation, [Utterance("From elsewhere.")], stack.gateway.now())  # type: ignore[attr-defined]
+        lambda s: conversations.say(s, chat.conversation, [Utterance("From elsewhere.")], stack.gateway.now())
     )
     await chat.hears("From elsewhere.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from recourse.core.clock import FixedClock, SystemClock
 from recourse.gateway.engine import Engine
+from recourse.gateway.turns import Pace
 from tests.unit.gateway.conftest import Stack
 from tests.unit.gateway.servers import StubRasa, answering, say
 
@@ -25,7 +27,7 @@ async def test_failed_turn_is_taken_back_and_can_be_tried_again(stack: Stack, el
     await chat.type("cancel it")
     await chat.hears(problem.text)
     assert "Half an answer." not in chat.bot
-    tracker = stack.rasa.trackers[chat.conversation]  # type: ignore[attr-defined]
+    tracker = stack.rasa.trackers[chat.conversation]
     assert tracker[-2:] == [{"event": "rewind"}, {"event": "action", "name": "action_listen"}]
     assert set(stack.rasa.tokens) == {"engine-token"}
     stack.rasa.behave = answering(say("Cancelled."))
@@ -39,17 +41,17 @@ async def test_turn_that_was_never_saved_takes_no_other_turn_back(stack: Stack) 
     chat = await stack.chat()
     await chat.type("first")
     await chat.hears("echo first")
-    tracker = stack.rasa.trackers[chat.conversation]  # type: ignore[attr-defined]
+    tracker = stack.rasa.trackers[chat.conversation]
     before = list(tracker)
 
     async def breaks(_text: str) -> list[dict[str, Any]]:
-        stack.rasa.trackers[chat.conversation] = Unsaved(before)  # type: ignore[attr-defined]
+        stack.rasa.trackers[chat.conversation] = Unsaved(before)
         return []
 
     stack.rasa.behave = breaks
     await chat.type("second")
     await chat.hears(stack.text("utter_technical_problem"))
-    assert list(stack.rasa.trackers[chat.conversation]) == before  # type: ignore[attr-defined]
+    assert list(stack.rasa.trackers[chat.conversation]) == before
 
 
 class Unsaved(list[dict[str, Any]]):
@@ -86,8 +88,6 @@ async def test_engine_that_is_down_is_told_once_and_the_message_kept(stack: Stac
 
 
 async def test_short_outage_is_not_worth_a_word(make: Callable[..., Any], rasa: StubRasa) -> None:
-    from recourse.gateway.turns import Pace
-
     stack = await make(pace=Pace(say_down_after=30, retry_first=0.02, retry_most=0.05))
     chat = await stack.chat()
     await rasa.kill()
@@ -126,8 +126,6 @@ async def test_answer_that_got_lost_is_looked_up_and_not_made_again(stack: Stack
 
 
 async def test_engine_that_gives_no_answer_in_time(make: Callable[..., Any], config: Any, rasa: StubRasa) -> None:
-    import dataclasses
-
     engine = Engine(dataclasses.replace(config, rasa_url=f"http://127.0.0.1:{rasa.port}"), read_timeout_s=0.2)
     stack = await make(engine=engine)
     chat = await stack.chat()
@@ -164,7 +162,7 @@ async def test_gateway_restart_takes_waiting_messages_up(stack: Stack) -> None:
     await chat.hears(stack.text("utter_engine_unavailable"))
     await stack.restart()
     await stack.rasa.start()
-    again = await stack.chat(conversation=chat.conversation)  # type: ignore[attr-defined]
+    again = await stack.chat(conversation=chat.conversation)
     await again.hears("echo hello")
     assert again.bot.count(stack.text("utter_engine_unavailable")) == 1
     assert [event["seq"] for event in again.events] == [1, 2, 3, 4]
@@ -184,9 +182,9 @@ async def test_gateway_killed_while_the_engine_answered(stack: Stack) -> None:
     await chat.until(lambda: stack.rasa.turns)
     await stack.stop()
     release.set()
-    await chat.until(lambda: any(e["event"] == "bot" for e in stack.rasa.trackers[chat.conversation]))  # type: ignore[attr-defined]
+    await chat.until(lambda: any(e["event"] == "bot" for e in stack.rasa.trackers[chat.conversation]))
     await stack.start()
-    again = await stack.chat(conversation=chat.conversation)  # type: ignore[attr-defined]
+    again = await stack.chat(conversation=chat.conversation)
     await again.hears("Cancelled.")
     assert stack.rasa.texts == ["yes"]
 
@@ -248,7 +246,7 @@ async def test_news_waits_for_who_comes_back(stack: Stack) -> None:
     chat = await stack.chat()
     await chat.close()
     stack.notify("request_approved")
-    again = await stack.chat(conversation=chat.conversation)  # type: ignore[attr-defined]
+    again = await stack.chat(conversation=chat.conversation)
     assert again.bot[1:] == ["News: request_approved"]
 
 
