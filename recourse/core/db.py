@@ -81,7 +81,9 @@ def engine_for(url: str) -> Engine:
     """The engine of ``url``, made once per process. SQLite: WAL, foreign keys, ``BEGIN IMMEDIATE`` for every write."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite_engine(url)
-    return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10, connect_args={"connect_timeout": 5})
+    return create_engine(
+        url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=10, connect_args={"connect_timeout": 5}
+    )
 
 
 def engine() -> Engine:
@@ -112,7 +114,9 @@ def _sqlite_engine(url: str) -> Engine:
     database = make_url(url).database
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-    made = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
+    made = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
 
     @event.listens_for(made, "connect")
     def on_connect(connection: sqlite3.Connection, _record: Any) -> None:

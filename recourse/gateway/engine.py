@@ -41,10 +41,11 @@ class Reply:
 
 
 class Engine:
-    """Rasa's REST channel and, to look at a turn and to take it back, its HTTP API."""
+    """Rasa's REST channel and, to look at a turn and to take it back, its HTTP API; and a look at the action server."""
 
     def __init__(self, config: Settings, read_timeout_s: float = _READ_S) -> None:
         self._token = {"token": config.rasa_token} if config.rasa_token else {}
+        self._actions_url = config.actions_url.rstrip("/")
         self._client = httpx.AsyncClient(
             base_url=config.rasa_url,
             timeout=httpx.Timeout(read_timeout_s, connect=_CONNECT_S, pool=None),
@@ -94,15 +95,22 @@ class Engine:
 
     async def is_ready(self) -> bool:
         """Is Rasa up with its model loaded?"""
-        try:
-            response = await self._client.get("/status", params=self._token, timeout=_PROBE_S)
-        except httpx.HTTPError:
-            return False
-        return response.status_code == httpx.codes.OK
+        return await self._answers("/status", self._token)
+
+    async def actions_are_ready(self) -> bool:
+        """Is the action server up?"""
+        return await self._answers(f"{self._actions_url}/health", {})
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    async def _answers(self, url: str, params: Mapping[str, str]) -> bool:
+        try:
+            response = await self._client.get(url, params=params, timeout=_PROBE_S)
+        except httpx.HTTPError:
+            return False
+        return response.status_code == httpx.codes.OK
 
     async def _events(self, conversation_id: str) -> list[dict[str, Any]]:
         response = await self._request(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-import httpx
 from anyio.to_thread import run_sync
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -17,7 +16,6 @@ from recourse.gateway.engine import Engine
 
 OK = "ok"
 _REMEMBER_S = 1.0
-_PROBE_S = 1.5
 
 
 class Health:
@@ -59,9 +57,4 @@ class Health:
         return OK if await self._engine.is_ready() else "Rasa does not answer yet; it needs about 20 s to start"
 
     async def _actions(self) -> str:
-        try:
-            async with httpx.AsyncClient(timeout=_PROBE_S, trust_env=False) as client:
-                response = await client.get(f"{self._config.actions_url.rstrip('/')}/health")
-        except httpx.HTTPError:
-            return "the action server does not answer"
-        return OK if response.status_code == httpx.codes.OK else f"the action server answers {response.status_code}"
+        return OK if await self._engine.actions_are_ready() else "the action server does not answer yet"

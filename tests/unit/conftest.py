@@ -24,7 +24,7 @@ from tests.unit import audit
 from tests.unit.world import World
 
 _LENIENT = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("default", max_examples=40, stateful_step_count=30, derandomize=True, **_LENIENT)
+settings.register_profile("default", max_examples=30, stateful_step_count=30, derandomize=True, **_LENIENT)
 settings.register_profile("nightly", max_examples=500, stateful_step_count=60, **_LENIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -63,9 +63,9 @@ def test_words_after_a_slash_are_understood(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["/" + "_" * 1990 + "!", "/" + "a_" * 990 + "!", "/a" + " " * 1990 + "!", "/" * 2000])
 def test_long_nonsense_takes_no_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     rules.engine_text(text)
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
 
 
 def test_slashes_inside_a_text_stay() -> None:

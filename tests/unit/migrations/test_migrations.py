@@ -94,7 +94,9 @@ def test_rules_that_the_tables_must_hold_are_there(store: Engine) -> None:
     """Spelled out once, so that a slip in a model is noticed."""
     with store.connect() as connection:
         everything = " ".join(catalogue(connection).values()).lower()
-        checks = {check["name"] for table in metadata.tables for check in inspect(connection).get_check_constraints(table)}
+        checks = {
+            check["name"] for table in metadata.tables for check in inspect(connection).get_check_constraints(table)
+        }
     assert "uq_cancellation_request_open" in everything
     assert "pending_seller" in everything
     assert "uq_handoff_open" in everything
@@ -168,7 +170,9 @@ def test_many_processes_may_upgrade_at_once(empty_url: str) -> None:
 def test_rows_survive_an_upgrade_of_a_current_database(store: Engine) -> None:
     url = store.url.render_as_string(hide_password=False)
     with store.begin() as connection:
-        connection.execute(text("INSERT INTO refund_sla (method, min_bd, max_bd, source) VALUES ('card', 3, 20, 'test')"))
+        connection.execute(
+            text("INSERT INTO refund_sla (method, min_bd, max_bd, source) VALUES ('card', 3, 20, 'test')")
+        )
     upgrade(url)
     with store.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM refund_sla")).scalar() == 1
