@@ -12,8 +12,11 @@ from sqlalchemy import select
 from recourse.cancellations import service as cancellations
 from recourse.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, RecourseError
 from recourse.core.outbox import Outbox
-from recourse.demo.shop import Item
+from recourse.demo import shop
+from recourse.demo.shop import Given, Item
+from recourse.orders.models import Order
 from recourse.orders.rules import OrderView
+from recourse.refunds import service as refunds
 from recourse.sellers.models import SellerPolicy
 from tests.unit.world import BALANCE, BUYER, CARD, NOW, SELLER, World
 
@@ -65,6 +68,20 @@ def test_rejection_keeps_the_order_and_its_reason(world: World) -> None:
     assert world.see(number).state == "to_ship"
     assert verdict.request == request
     assert notices(world) == ["request_rejected"]
+
+
+def test_one_order_of_a_shared_checkout_leaves_the_other_alone(world: World) -> None:
+    first, second = world.order("awaiting_payment"), world.order("awaiting_payment")
+    with world.transaction() as session:
+        rows = [session.scalars(select(Order).where(Order.number == number)).one() for number in (first, second)]
+        rows[1].group_id = rows[0].group_id
+        shop.pay(session, rows, [Given(*CARD, 5000)], world.now)
+    before = world.see(second)
+    world.approve(world.ask(first))
+    assert world.see(second) == before
+    with world.reading() as session:
+        refund = refunds.of_orders(session, [world.see(first).id], world.now.date())[world.see(first).id]
+    assert [leg.amount.amount_minor for leg in refund.legs] == [2500]
 
 
 @pytest.mark.parametrize(
