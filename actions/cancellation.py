@@ -14,7 +14,7 @@ from actions.turn import BuyerAction, Events, NotSignedIn, Turn, in_turn
 from recourse.cancellations import rules
 from recourse.cancellations import service as cancellations
 from recourse.cancellations.service import Submitted
-from recourse.core.consent import plain_answer
+from recourse.core.consent import corrects, plain_answer, refuses_to_cancel
 from recourse.core.errors import NotFound
 from recourse.overview import service as overview
 from recourse.overview.service import CANCELLABLE, Case
@@ -26,6 +26,7 @@ _SLOTS = ("cancel_order", "cancel_reason", "cancel_confirm", "cancel_note", "can
 _ASK_ORDER = {
     "choose": "utter_ask_cancel_order",
     "unknown": "utter_ask_cancel_order_unknown",
+    "unclear": "utter_ask_cancel_order_unclear",
     "near": "utter_ask_order_near",
     "ambiguous": "utter_ask_order_ambiguous",
 }
@@ -37,6 +38,7 @@ _OTHER_WISHES = frozenset(
 _ABOUT_ANY_ORDER = frozenset({"order_status", "refund_status", "list_orders", "ask_human", "open_dispute", "stop"})
 """Intents that may name an order without choosing it: "where is the refund for RC-1042-7716?" cancels nothing."""
 
+_LOOK_BACK = 50
 _END = {"requested_slot": None}
 _NEW_DEAL = {"cancel_quote": None, "cancel_confirm": None}
 
@@ -177,6 +179,18 @@ class StopCancellation(BuyerAction):
         return forget()
 
 
+class StopNothing(BuyerAction):
+    """The buyer wants to stop or take back something while no form is open: a request that is out already still stands."""
+
+    action_name = "action_stop_nothing"
+
+    def answer(self, turn: Turn) -> Events:
+        page, _ = overview.page(turn.session, turn.buyer.id, turn.now, limit=_LOOK_BACK)
+        pending = [item for item in page if item.pending]
+        turn.say(say.request_stands(turn.voice, pending[0]) if pending else Say("utter_stopped_nothing"))
+        return []
+
+
 def _tell(turn: Turn, result: Submitted) -> Events:
     item = overview.case(turn.session, turn.buyer.id, result.verdict.order.number, turn.now)
     if result.outcome == "requote":
@@ -217,16 +231,26 @@ def _names_order(turn: Turn) -> bool:
         return turn.intent not in _OTHER_WISHES
     if current is None:
         return asked_for is None
+    if asked_for == "cancel_reason" and corrects(turn.text) and not _reason_in(turn.text):
+        return _other_order(turn)  # "actually no, the headphones instead"
     corrections = {"choose_order", "cancel_order"}
     if asked_for == "cancel_confirm":  # "no, I mean the kettle"
         corrections |= {"deny", "nlu_fallback"}
     if turn.intent not in corrections:
         return False
+    return _other_order(turn)
+
+
+def _other_order(turn: Turn) -> bool:
+    """Do the words name exactly one own order, and not the one that is being cancelled?"""
     picked = order_choice.resolve(turn, lambda: (), CANCELLABLE).picked
-    return picked is not None and picked.order.number != current
+    return picked is not None and picked.order.number != turn.slot("cancel_order")
 
 
 def _validate_order(turn: Turn, value: Any) -> dict[str, Any]:
+    if value == order_choice.SAID and turn.slot("requested_slot") is None and refuses_to_cancel(turn.text):
+        turn.say(Say("utter_cancel_nothing_started"))
+        return {"cancel_order": None, **_END}
     if value == order_choice.SAID:
         answering = turn.slot("requested_slot") == "cancel_order"
         found = order_choice.resolve(turn, lambda: _cancellable(turn), CANCELLABLE, answering)
@@ -252,8 +276,12 @@ def _validate_order(turn: Turn, value: Any) -> dict[str, Any]:
 def _ask_order(turn: Turn, found: order_choice.Resolution) -> dict[str, Any]:
     if found.candidates:
         return {"cancel_order": None, **found.slot(), **_NEW_DEAL}
-    turn.say(Say("utter_ask_order_nothing_found") if found.kind == "unknown" else Say("utter_cancel_none"))
+    turn.say(Say("utter_ask_order_nothing_found") if found.kind in ("unknown", "unclear") else Say("utter_cancel_none"))
     return {"cancel_order": None, **_END}
+
+
+def _reason_in(text: str) -> bool:
+    return any(rules.match_reason(state, text) for state in ("to_ship", "awaiting_payment"))
 
 
 def _extract_reason(turn: Turn) -> dict[str, Any]:
@@ -261,16 +289,18 @@ def _extract_reason(turn: Turn) -> dict[str, Any]:
     button = turn.entity("reason")
     if isinstance(button, str) and button and asked_for in ("cancel_reason", "cancel_confirm"):
         return {"cancel_reason": button}
-    hit = rules.match_reason("to_ship", turn.text) or rules.match_reason("awaiting_payment", turn.text)
+    hit = _reason_in(turn.text)
+    if asked_for is not None and turn.slot("cancel_order") == order_choice.SAID and not hit:
+        return {}  # another order was named, not a reason
     if asked_for == "cancel_reason":
         free = turn.intent not in _OTHER_WISHES | {"cancel_order", "choose_order"}
-        heard = hit is not None and turn.intent not in ("stop", "ask_human", "open_dispute")
+        heard = hit and turn.intent not in ("stop", "ask_human", "open_dispute")
         return {"cancel_reason": turn.text} if turn.text and (free or heard) else {}
     opening = (
         asked_for is None and turn.slot("cancel_reason") is None and turn.intent in ("cancel_order", "give_reason")
     )
     correcting = asked_for == "cancel_confirm" and turn.intent == "give_reason"
-    return {"cancel_reason": turn.text} if hit is not None and (opening or correcting) else {}
+    return {"cancel_reason": turn.text} if hit and (opening or correcting) else {}
 
 
 def _validate_reason(turn: Turn, value: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actions.turn import Turn
+from recourse.core.consent import excludes
 from recourse.orders import service as orders
 from recourse.orders.search import OrderQuery, content_words
 from recourse.overview import service as overview
@@ -23,8 +24,8 @@ _CHOICE = "order_choice"
 class Resolution:
     """``picked``: the one order that is meant. Else ``kind`` says how to ask, over ``candidates``:
 
-    choose (nothing was said), unknown (what was said is not among the buyer's orders), near (a likely typo), ambiguous,
-    none (there is nothing to choose from).
+    choose (nothing was said), unknown (the number is not among the buyer's orders), unclear (the words name none of them),
+    near (a likely typo), ambiguous, none (there is nothing to choose from).
     """
 
     picked: Case | None
@@ -78,6 +79,8 @@ def resolve(
     pointed = _pointed_at(turn, asked)
     if pointed is not None:
         return Resolution(pointed)
+    if excludes(asked.text) and not is_explicit(asked):
+        return Resolution(None, "choose", tuple(default()))
     if says_something(asked):
         found = orders.find(turn.session, turn.buyer.id, asked, states)
         cases = tuple(overview.cases(turn.session, found.orders, turn.now))
@@ -86,7 +89,7 @@ def resolve(
         if cases:
             return Resolution(None, "ambiguous" if found.sure else "near", cases)
         if is_explicit(asked) or answering:
-            return Resolution(None, "unknown", tuple(default()))
+            return Resolution(None, "unknown" if is_explicit(asked) else "unclear", tuple(default()))
     offered = tuple(default())
     if len(offered) == 1 and not answering:
         return Resolution(offered[0])

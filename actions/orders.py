@@ -36,7 +36,9 @@ class TellOrder(BuyerAction):
         if found.kind == "choose":
             return _show_page(turn, 0)
         if not found.candidates:
-            turn.say(Say("utter_ask_order_nothing_found" if found.kind == "unknown" else "utter_orders_none"))
+            turn.say(
+                Say("utter_ask_order_nothing_found" if found.kind in ("unknown", "unclear") else "utter_orders_none")
+            )
             return []
         turn.say(say.which_order(turn.voice, f"utter_ask_order_{found.kind}", found.candidates))
         return [SlotSet(name, value) for name, value in found.slot().items()]

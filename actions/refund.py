@@ -23,6 +23,7 @@ from recourse.replies.voice import Say
 _ASK_ORDER = {
     "choose": "utter_ask_refund_order",
     "unknown": "utter_ask_refund_order_unknown",
+    "unclear": "utter_ask_refund_order_unclear",
     "near": "utter_ask_order_near",
     "ambiguous": "utter_ask_order_ambiguous",
 }
@@ -125,5 +126,5 @@ def _validate_order(turn: Turn) -> dict[str, Any]:
         return {"refund_order": found.picked.order.number}
     if found.candidates:
         return {"refund_order": None, **found.slot()}
-    turn.say(Say("utter_ask_order_nothing_found" if found.kind == "unknown" else "utter_refund_none"))
+    turn.say(Say("utter_ask_order_nothing_found" if found.kind in ("unknown", "unclear") else "utter_refund_none"))
     return dict(_END)

@@ -37,7 +37,10 @@ def main() -> None:
     except RecourseError as error:
         _fail(str(error))
     except SQLAlchemyError as error:
-        _fail(f"the database did not answer as expected ({type(error).__name__}); `recourse doctor` checks it")
+        _fail(
+            f"the database did not answer as expected ({type(error).__name__}); `recourse doctor` checks it, "
+            "`recourse seed` creates the demo's"
+        )
 
 
 def _fail(message: str) -> None:

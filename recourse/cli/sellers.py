@@ -37,7 +37,7 @@ def approve(request: _Request) -> None:
 @app.command()
 def reject(
     request: _Request,
-    reason: Annotated[str, typer.Option(help="What the buyer is told.")] = "The order is already packed",
+    reason: Annotated[str, typer.Option(help="What the buyer is told.")] = "no reason given",
     tracking: Annotated[
         str | None, typer.Option(help="Tracking number; a must when the reason is 'already shipped'.")
     ] = None,

@@ -39,3 +39,26 @@ def plain_answer(text: str, intent: str) -> bool | None:
     if words and words[0] in {"no", "nope", "nah"} and not said & (_YES - {"please", "do"}):
         return False
     return None
+
+
+_REFUSES = re.compile(
+    r"\b(?:do not|dont|don['’]t|never|please not|(?<!can )not)\s+(?:(?:want|wish|you|me|to|please|ever|dare|go|ahead|and)\s+){0,4}cancel",
+    re.IGNORECASE,
+)
+_EXCLUDES = re.compile(r"\b(?:not|except|anything but)\s+(?:the|my|that|this)\b", re.IGNORECASE)
+_CORRECTS = re.compile(r"\b(?:no|instead|actually|i mean|i meant|rather|sorry|wait)\b", re.IGNORECASE)
+
+
+def refuses_to_cancel(text: str) -> bool:
+    """Does the sentence say that something is *not* to be cancelled ("do not cancel my headphones")?"""
+    return bool(_REFUSES.search(text))
+
+
+def excludes(text: str) -> bool:
+    """Does the sentence name a thing to leave it out ("not the headphones")?"""
+    return bool(_EXCLUDES.search(text))
+
+
+def corrects(text: str) -> bool:
+    """Does the sentence take something back ("actually no, the headphones instead")?"""
+    return bool(_CORRECTS.search(text))

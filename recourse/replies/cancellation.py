@@ -65,6 +65,21 @@ def already_requested(voice: Voice, item: Case, request: RequestView) -> Say:
     return Say("utter_cancel_already_requested", values)
 
 
+def request_stands(voice: Voice, item: Case) -> Say:
+    """An open request that the buyer may want to take back, which only a person can do."""
+    request = item.request
+    values = {
+        "number": item.order.number,
+        "title": voice.order_title(item.order),
+        "respond_by": voice.when(request.respond_by) if request and request.respond_by else "",
+    }
+    return Say(
+        "utter_request_stands",
+        values,
+        (voice.button("utter_button_person", "ask_human", order_number=item.order.number),),
+    )
+
+
 def ask_reason(voice: Voice, item: Case) -> Say:
     """The question for the reason, with the seller's own clause before it where there is one."""
     order = item.order

@@ -68,4 +68,6 @@ def _leg(voice: Voice, leg: LegView) -> str:
     if leg.overdue:
         values["last"] = voice.day(leg.expected_to)
         return voice.text("utter_leg_overdue", **values)
+    if leg.state == "succeeded" and leg.method == "balance":
+        return voice.text("utter_leg_succeeded_balance", **values)
     return voice.text(f"utter_leg_{leg.state}", **values)

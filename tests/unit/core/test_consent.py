@@ -2,7 +2,7 @@
 
 import pytest
 
-from recourse.core.consent import plain_answer
+from recourse.core.consent import corrects, excludes, plain_answer, refuses_to_cancel
 
 
 @pytest.mark.parametrize("text", ["yes", "Yes!", "yes please", "ok", "sure, do it", "yep", "confirm", "YES CANCEL IT"])
@@ -42,3 +42,27 @@ def test_buttons_answer_without_words() -> None:
     assert plain_answer("", "confirm_quote") is True
     assert plain_answer("", "decline_quote") is False
     assert plain_answer("", "affirm") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        ("do not cancel my headphones order", True),
+        ("i dont want to cancel anymore", True),
+        ("never cancel that", True),
+        ("I don't want you to cancel it", True),
+        ("I can not cancel my order", False),
+        ("I do not want it, cancel my order", False),
+        ("I dont need it please cancel", False),
+        ("cancel my order", False),
+    ],
+)
+def test_a_sentence_that_forbids_a_cancellation(text: str, refuses: bool) -> None:
+    assert refuses_to_cancel(text) is refuses
+
+
+def test_what_is_left_out_and_what_is_taken_back() -> None:
+    assert excludes("not the headphones")
+    assert not excludes("I do not need the headphones")
+    assert corrects("actually no, the headphones instead")
+    assert not corrects("the headphones")
