@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from recourse.cli.output import money_text, print_json, print_table
+from recourse.cli.output import money_text, print_json, print_table, value_text
 from recourse.core.clock import SystemClock
 from recourse.core.db import reading
 from recourse.core.errors import InvalidInput
@@ -61,7 +61,11 @@ def show(
     if as_json:
         print_json(view)
         return
-    print_table(("field", "value"), [(k, str(v)) for k, v in view.items() if not isinstance(v, list | dict)])
-    for name in ("lines", "payments", "cancellation_requests", "refunds", "transitions"):
+    print_table(
+        ("order", ""), [(k, value_text(v)) for k, v in view.items() if not isinstance(v, list) and k != "policy"]
+    )
+    for name in ("lines", "payments", "coupons", "shipments", "cancellation_requests", "refunds", "transitions"):
         for item in view[name]:
-            print_table((name, ""), [(k, str(v)) for k, v in item.items()])
+            print_table((name, ""), [(k, value_text(v)) for k, v in item.items() if not isinstance(v, list)])
+            for leg in item.get("legs", []):
+                print_table(("  leg", ""), [(f"  {k}", value_text(v)) for k, v in leg.items()])

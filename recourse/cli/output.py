@@ -41,6 +41,13 @@ def money_text(value: dict[str, Any]) -> str:
     return Money(value["amount_minor"], value["currency"]).format()
 
 
+def value_text(value: Any) -> str:
+    """Any value of an operator's view as text: amounts with their currency, nothing as a dash."""
+    if isinstance(value, dict) and "amount_minor" in value:
+        return money_text(value)
+    return "-" if value is None else str(value)
+
+
 def parse_time(text: str | None, default: datetime) -> datetime:
     """An ISO 8601 time with a zone (``2026-11-24T12:00:00Z``) as UTC; ``default`` when none is given. Raises InvalidInput."""
     if text is None:
