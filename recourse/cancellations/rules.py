@@ -271,6 +271,12 @@ def deadline(now: datetime, response_hours: int) -> datetime:
     return now + timedelta(hours=response_hours)
 
 
+def claims_shipped(reason: str) -> bool:
+    """Does a seller's rejection say that the parcel has left? Then it needs the tracking number as proof (domain 3.4)."""
+    words = set(re.findall(r"[a-z]+", reason.lower()))
+    return "shipped" in words and "not" not in words
+
+
 def belongs_to_timer(respond_by: datetime, now: datetime) -> bool:
     """At ``now >= respond_by`` the decision is the timer's, before it the seller's; exactly one wins (invariant 16)."""
     return now >= respond_by

@@ -165,7 +165,7 @@ def seller_rejects(
     if not reason:
         raise InvalidInput("a rejection needs a reason that the buyer can read")
     tracking = _short("tracking number", tracking)
-    if "shipped" in reason.lower() and not tracking:
+    if rules.claims_shipped(reason) and not tracking:
         raise InvalidInput("'already shipped' needs the tracking number as proof")
     row, _ = _open_request(session, request_id, now)
     change_state(

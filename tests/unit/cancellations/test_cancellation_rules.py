@@ -226,3 +226,16 @@ def test_machines_end_where_they_should_and_every_state_is_reached(machine: Mach
     assert targets - origins == final
     assert origins - {None} <= targets
     assert all(machine.values()), "every move has somebody who may make it"
+
+
+@pytest.mark.parametrize(
+    ("reason", "claims"),
+    [
+        ("Already shipped", True),
+        ("It was shipped today.", True),
+        ("Not shipped yet, but it is engraved", False),
+        ("Made to order", False),
+    ],
+)
+def test_only_a_claim_of_shipment_needs_proof(reason: str, claims: bool) -> None:
+    assert rules.claims_shipped(reason) is claims
