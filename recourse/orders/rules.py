@@ -71,13 +71,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Tender:
-    """What one means of payment gave for this order. ``captured`` is False while the money is only authorised."""
+    """What one means of payment gave for this order. ``captured`` is False while the money is only authorised.
+
+    ``shared``: the same payment also covers other orders of the checkout, so an authorisation ends only with the last.
+    """
 
     payment_id: str
     method: str
     instrument: str
     amount: int
     captured: bool
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

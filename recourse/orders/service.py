@@ -269,7 +269,14 @@ def _view(row: Order, seller: str) -> OrderView:
         scenario=row.scenario,
         lines=tuple(lines),
         tenders=tuple(
-            Tender(a.payment_id, a.payment.method, a.payment.instrument, a.amount, a.payment.captured > 0)
+            Tender(
+                a.payment_id,
+                a.payment.method,
+                a.payment.instrument,
+                a.amount,
+                a.payment.captured > 0,
+                a.amount < a.payment.authorised,
+            )
             for a in tenders
         ),
         coupons=tuple(Coupon(c.id, c.code, c.amount, c.state, c.valid_until) for c in row.coupons),

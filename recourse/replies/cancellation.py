@@ -161,19 +161,27 @@ def notice(voice: Voice, item: Case, kind: str) -> Say:
 def _outcome(voice: Voice, item: Case) -> str:
     if item.refund is not None:
         return refund_words.lines(voice, item.refund)
-    authorised = [tender for tender in item.order.tenders if not tender.captured]
-    if authorised and item.order.state == "cancelled" and item.order.total_paid:
-        amount = item.order.money(sum(tender.amount for tender in authorised))
-        return voice.text("utter_refund_voided", amount=voice.money(amount), instrument=authorised[0].instrument)
-    return voice.text("utter_nothing_to_refund")
+    reserved = _reserved(voice, item) if item.order.state == "cancelled" and item.order.total_paid else []
+    return "\n".join(reserved or [voice.text("utter_nothing_to_refund")])
+
+
+def _reserved(voice: Voice, item: Case) -> list[str]:
+    """One line for each tender that was only authorised; one that other orders share is not said to be released."""
+    return [
+        voice.text(
+            "utter_refund_voided_shared" if tender.shared else "utter_refund_voided",
+            amount=voice.money(item.order.money(tender.amount)),
+            instrument=tender.instrument,
+        )
+        for tender in item.order.tenders
+        if not tender.captured
+    ]
 
 
 def _money_lines(voice: Voice, item: Case, terms: Terms) -> list[str]:
     found = [_leg(voice, item, leg) for leg in terms.refund.legs]
     if terms.voided:
-        waiting = next(tender for tender in item.order.tenders if not tender.captured)
-        amount = voice.money(item.order.money(terms.voided))
-        found.append(voice.text("utter_refund_voided", amount=amount, instrument=waiting.instrument))
+        found += _reserved(voice, item)
     return found or [voice.text("utter_nothing_to_refund")]
 
 
