@@ -30,3 +30,23 @@ def add_business_days(start: date, days: int) -> date:
         day += timedelta(days=1)
         days -= is_business_day(day)
     return day
+
+
+def is_public_working_day(day: date, country: str) -> bool:
+    """Monday to Friday and no public holiday in ``country`` (ISO 3166-1, two letters), as Reg. 1182/71 Art. 2 means it.
+
+    For a country without a known calendar it is a business day of the banks.
+    """
+    if country not in _countries():
+        return is_business_day(day)
+    return day.weekday() < 5 and day not in _public_holidays(country, day.year)
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(holidays.list_supported_countries())
+
+
+@cache
+def _public_holidays(country: str, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(country, years=year))

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recourse.core.db import Base, Json, UtcDateTime
-from recourse.core.errors import IdempotencyMismatch
+from recourse.core.errors import Conflict, IdempotencyMismatch
 
 
 class IdempotencyKey(Base):
@@ -40,6 +41,22 @@ def recall(
     return row.response
 
 
+def claim(
+    session: Session, operation: str, key: str, customer_id: str, params: Mapping[str, Any], at: datetime
+) -> dict[str, Any] | None:
+    """Take a new ``key`` before its effect, so that of two transactions with the same key one waits for the other.
+
+    None: it is the caller's, who ends with ``remember``. Otherwise the answer that the other one saved meanwhile. Raises
+    IdempotencyMismatch for other parameters or buyer.
+    """
+    try:
+        with session.begin_nested():
+            session.add(_row(operation, key, customer_id, params, {}, at))
+    except IntegrityError:
+        return recall(session, operation, key, customer_id, params)
+    return None
+
+
 def remember(
     session: Session,
     operation: str,
@@ -49,16 +66,29 @@ def remember(
     response: dict[str, Any],
     at: datetime,
 ) -> None:
-    """Save the answer for ``key`` in the caller's transaction."""
-    session.add(
-        IdempotencyKey(
-            key=key,
-            operation=operation,
-            customer_id=customer_id,
-            params_hash=_hash(params),
-            response=response,
-            created_at=at,
-        )
+    """Save the answer for ``key`` in the caller's transaction, whether it was claimed before or not.
+
+    An answer is never replaced: raises Conflict for a key that has one.
+    """
+    row = session.get(IdempotencyKey, (key, operation))
+    if row is None:
+        session.add(_row(operation, key, customer_id, params, response, at))
+    elif row.response:
+        raise Conflict("this key has its answer already; recall it")
+    else:
+        row.response = response
+
+
+def _row(
+    operation: str, key: str, customer_id: str, params: Mapping[str, Any], response: dict[str, Any], at: datetime
+) -> IdempotencyKey:
+    return IdempotencyKey(
+        key=key,
+        operation=operation,
+        customer_id=customer_id,
+        params_hash=_hash(params),
+        response=response,
+        created_at=at,
     )
 
 

@@ -23,13 +23,15 @@ _LOCK = 5_243_001
 """Key of the PostgreSQL advisory lock under which one process at a time changes the schema."""
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database ``url`` (as in ``Settings.database_url``) to the newest schema; creates it where it is empty.
+
+    ``revision``: an older one to stop at.
 
     All in one transaction: it happens wholly or not at all. Other processes that do the same wait and find it done.
     """
     with _schema_change(engine_for(url)) as connection:
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), revision)
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -64,7 +66,31 @@ def _config(connection: Connection | None = None) -> Config:
 @contextmanager
 def _schema_change(target: Engine) -> Iterator[Connection]:
     """A connection in a transaction that keeps other schema changes out: the write lock on SQLite, a lock on PostgreSQL."""
-    with target.execution_options(recourse_write=True).begin() as connection:
-        if connection.dialect.name == "postgresql":
+    with target.execution_options(recourse_write=True).connect() as connection:
+        if connection.dialect.name == "sqlite":
+            with _unchecked(connection):
+                yield connection
+            return
+        with connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        yield connection
+            yield connection
+
+
+@contextmanager
+def _unchecked(connection: Connection) -> Iterator[None]:
+    """A transaction on SQLite in which a table that others point to can be altered, which there means: dropped and made anew.
+
+    Foreign keys are checked once, at its end; the switch for that works only outside a transaction.
+    """
+    raw = connection.connection.driver_connection
+    if raw is None:
+        raise RuntimeError("the connection is closed")
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        with connection.begin():
+            yield
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if broken:
+                raise RuntimeError(f"{len(broken)} rows point to nothing after the change, first {tuple(broken[0])}")
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, DefaultClause
 from sqlalchemy.sql.functions import now
 
 from recourse.core.db import UtcDateTime
-from recourse.migrations.tables import metadata
+from recourse.migrations.tables import comparable, metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:
@@ -34,6 +34,7 @@ context.configure(
     compare_type=True,
     compare_server_default=True,
     render_item=render_item,
+    include_object=comparable,
     render_as_batch=True,  # SQLite alters a table by copying it
 )
 context.run_migrations()

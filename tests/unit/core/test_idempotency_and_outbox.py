@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from recourse.core import idempotency, outbox
 from recourse.core.db import reading, transaction
-from recourse.core.errors import IdempotencyMismatch
+from recourse.core.errors import Conflict, IdempotencyMismatch
 from tests.unit.world import NOW
 
 PARAMS = {"quote": "q1", "reason": "other"}
@@ -48,8 +48,18 @@ def test_a_key_belongs_to_its_operation(store: Engine) -> None:
 
 def test_a_key_is_saved_once(store: Engine) -> None:
     remembered(store)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Conflict):
         remembered(store)
+
+
+def test_a_claimed_key_is_the_callers_until_it_has_its_answer(store: Engine) -> None:
+    with transaction(store) as session:
+        assert idempotency.claim(session, "submit", "key-1", "b-1", PARAMS, NOW) is None
+        idempotency.remember(session, "submit", "key-1", "b-1", PARAMS, {"request_id": "r1"}, NOW)
+    with transaction(store) as session:
+        assert idempotency.claim(session, "submit", "key-1", "b-1", PARAMS, NOW) == {"request_id": "r1"}
+    with transaction(store) as session, pytest.raises(IdempotencyMismatch):
+        idempotency.claim(session, "submit", "key-1", "b-2", PARAMS, NOW)
 
 
 def test_open_notices_are_the_buyers_own_undelivered_ones_oldest_first(store: Engine) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from recourse.core.errors import ConfigurationError
-from recourse.core.settings import DEMO_SECRET, PROJECT_ROOT, from_environment
+from recourse.core.settings import (
+    DEMO_PROVIDER_KEY,
+    DEMO_SECRET,
+    DEMO_WEBHOOK_SECRET,
+    PROJECT_ROOT,
+    from_environment,
+)
 
 
 def test_an_empty_environment_gives_the_demo() -> None:
@@ -62,3 +68,38 @@ def test_other_databases_are_refused_without_showing_the_password(url: str) -> N
     with pytest.raises(ConfigurationError, match=r"must start with sqlite:/// or postgresql://") as caught:
         from_environment({"RECOURSE_DATABASE_URL": url})
     assert "shop" not in str(caught.value)
+
+
+def test_the_demo_has_a_provider_key_and_a_webhook_secret_of_its_own() -> None:
+    made = from_environment({})
+    assert (made.provider_url, made.provider_key, made.simulators) == (None, DEMO_PROVIDER_KEY, True)
+    assert made.provider_webhook_secrets == (DEMO_WEBHOOK_SECRET,)
+
+
+def test_a_shop_has_none_of_the_demos_secrets() -> None:
+    made = from_environment({"RECOURSE_SHOP_SECRET": "s" * 40, "RECOURSE_PROVIDER_URL": "https://pay.example/v1/"})
+    assert (made.provider_url, made.provider_key, made.provider_webhook_secrets) == ("https://pay.example/v1", "", ())
+    assert not made.simulators
+
+
+def test_two_webhook_secrets_are_known_while_one_is_replaced() -> None:
+    second = "whsec_" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB"
+    made = from_environment({"RECOURSE_PROVIDER_WEBHOOK_SECRET": f"{DEMO_WEBHOOK_SECRET}, {second}"})
+    assert made.provider_webhook_secrets == (DEMO_WEBHOOK_SECRET, second)
+
+
+@pytest.mark.parametrize("secret", ["whsec_c2hvcnQ=", "not base64!", "whsec_"])
+def test_a_weak_webhook_secret_is_refused_without_showing_it(secret: str) -> None:
+    with pytest.raises(ConfigurationError, match="RECOURSE_PROVIDER_WEBHOOK_SECRET must be") as caught:
+        from_environment({"RECOURSE_PROVIDER_WEBHOOK_SECRET": secret})
+    assert secret.removeprefix("whsec_") not in str(caught.value) or secret == "whsec_"
+
+
+@pytest.mark.parametrize("word", ["off", "OFF", "0", "no", "false"])
+def test_simulators_can_be_switched_off(word: str) -> None:
+    assert not from_environment({"RECOURSE_SIMULATORS": word}).simulators
+
+
+def test_a_provider_is_reached_over_http() -> None:
+    with pytest.raises(ConfigurationError, match="RECOURSE_PROVIDER_URL"):
+        from_environment({"RECOURSE_PROVIDER_URL": "ftp://pay.example"})

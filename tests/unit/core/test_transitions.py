@@ -26,7 +26,7 @@ def test_a_move_changes_the_row_and_writes_one_log_row(world: World) -> None:
         change_state(session, row, "payment_review", ORDER_MACHINE, PSP, AT, "risk", review_by=AT)
         assert (row.state, row.version, row.review_by, row.updated_at) == ("payment_review", 2, AT, AT)
         change_state(session, row, "cancelled", ORDER_MACHINE, PSP, AT, "refused", cancelled_at=AT)
-        orders.cancel_lines(session, row.id)
+        orders.cancel_pieces(session, row.id, {line.id: line.qty for line in row.lines})
         log = log_of(session, row.id)
     assert [(move.from_state, move.to_state, move.actor_type, move.reason) for move in log] == [
         (None, "awaiting_payment", "buyer", None),
@@ -76,7 +76,7 @@ def test_a_long_reason_is_cut_and_not_refused(world: World) -> None:
     with world.transaction() as session:
         row = session.scalars(select(Order).where(Order.number == number)).one()
         change_state(session, row, "cancelled", ORDER_MACHINE, Actor("seller"), AT, "x" * 2000)
-        orders.cancel_lines(session, row.id)
+        orders.cancel_pieces(session, row.id, {line.id: line.qty for line in row.lines})
     with reading(world.engine) as session:
         longest = max(session.scalars(select(TransitionLog.reason)).all(), key=lambda reason: len(reason or ""))
     assert longest == "x" * 500
