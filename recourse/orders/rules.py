@@ -50,15 +50,20 @@ COUPON_MACHINE: Machine = {
     ("reserved", "used"): _by("system"),
     ("reserved", "released"): _by("system"),
     ("used", "converted_to_balance"): _by("system"),
+    ("used", "restored"): _by("system"),
 }
-"""Legal moves of ``coupon_use.state`` (invariant 20)."""
+"""Legal moves of ``coupon_use.state`` (invariant 20). A coupon of which only a part came back stays ``used``."""
 
 STATES = tuple(dict.fromkeys(to for _, to in ORDER_MACHINE))
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One product of an order; amounts in minor units of the order's currency."""
+    """One product of an order; amounts in minor units of the order's currency, for all ``qty`` pieces.
+
+    ``paid_alloc``: its share of the real tender, shipping and tax included. ``refunded`` and ``coupon_returned``: how much of
+    its cash and its coupon share was given back (or withheld) so far, for ``qty_refunded`` pieces.
+    """
 
     id: str
     title: str
@@ -67,6 +72,29 @@ class Line:
     unit_price: int
     paid_alloc: int
     coupon_alloc: int
+    shipping_alloc: int = 0
+    qty_cancelled: int = 0
+    qty_shipped: int = 0
+    qty_returned: int = 0
+    qty_refunded: int = 0
+    refunded: int = 0
+    coupon_returned: int = 0
+    withdrawal_exempt: bool = False
+
+    @property
+    def unsent(self) -> int:
+        """Pieces that are neither sent nor cancelled."""
+        return self.qty - self.qty_cancelled - self.qty_shipped
+
+    @property
+    def refundable(self) -> int:
+        """Cash that can still come back for this line, in minor units."""
+        return self.paid_alloc - self.refunded
+
+    @property
+    def kept(self) -> int:
+        """Pieces that were sent and are still the buyer's: neither returned nor refunded as pieces."""
+        return self.qty_shipped - max(self.qty_returned, self.qty_refunded - self.qty_cancelled, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +102,8 @@ class Tender:
     """What one means of payment gave for this order. ``captured`` is False while the money is only authorised.
 
     ``shared``: the same payment also covers other orders of the checkout, so an authorisation ends only with the last.
+    ``voided``: this order's part of an authorisation was let go. ``returned``: what refunds have promised back so far.
+    ``charged_back``: what of the rest the buyer's bank has taken back in a dispute that was lost.
     """
 
     payment_id: str
@@ -82,28 +112,42 @@ class Tender:
     amount: int
     captured: bool
     shared: bool = False
+    voided: bool = False
+    returned: int = 0
+    charged_back: int = 0
+
+    @property
+    def left(self) -> int:
+        """What can still be given back to it, in minor units: nothing where nothing was taken."""
+        return self.amount - self.returned - self.charged_back if self.captured and not self.voided else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Coupon:
-    """A coupon on an order and where it stands: reserved, used, released or converted_to_balance."""
+    """A coupon on an order and where it stands: reserved, used, released, restored or converted_to_balance. ``returned``: how
+    much of its value has come back so far. ``kind``: platform, seller, promo or coins."""
 
     id: str
     code: str
     amount: int
     state: str
     valid_until: datetime
+    kind: str = "platform"
+    returned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One shipment."""
+    """One shipment. ``state`` as in ``PARCEL_STATES``; ``pieces``: (line id, how many)."""
 
     carrier: str
     tracking: str
     shipped_at: datetime
     promised_by: datetime | None
     delivered_at: datetime | None
+    id: str = ""
+    state: str = "in_transit"
+    pieces: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +185,29 @@ class OrderView:
     tenders: tuple[Tender, ...]
     coupons: tuple[Coupon, ...]
     parcels: tuple[Parcel, ...]
+    issue: str | None = None
+    tax: int = 0
+    protect_until: datetime | None = None
+    external_id: str | None = None
+
+    def line(self, line_id: str) -> Line | None:
+        """The line with this id, or None."""
+        return next((line for line in self.lines if line.id == line_id), None)
+
+    @property
+    def unsent(self) -> dict[str, int]:
+        """Line id -> pieces that are neither sent nor cancelled, for lines that have any."""
+        return {line.id: line.unsent for line in self.lines if line.unsent}
+
+    @property
+    def untouched(self) -> bool:
+        """True while nothing of the order was sent, cancelled or refunded."""
+        return not any(line.qty_cancelled or line.qty_shipped or line.refunded for line in self.lines)
+
+    @property
+    def all_given_back(self) -> bool:
+        """Was every piece refunded?"""
+        return all(line.qty_refunded == line.qty for line in self.lines)
 
     def money(self, amount_minor: int) -> Money:
         """``amount_minor`` in this order's currency."""
@@ -149,7 +216,7 @@ class OrderView:
     @property
     def total(self) -> Money:
         """What the order costs the buyer: what was paid, or what is still to be paid."""
-        return self.money(self.total_paid or self.gross + self.shipping - self.discount)
+        return self.money(self.total_paid or self.gross + self.shipping + self.tax - self.discount)
 
     @property
     def title(self) -> str:
@@ -158,10 +225,23 @@ class OrderView:
         return self.lines[0].title if not more else f"{self.lines[0].title} + {more} more"
 
 
-def projection(state: str, frozen: bool, request_pending: bool) -> str:
-    """What the buyer sees, as a label key; the first match wins (domain 3.4). A request is never "cancelled"."""
+PARCEL_STATES = ("label", "accepted", "in_transit", "out_for_delivery", "delivered", "lost", "returned")
+"""What a carrier reports of a parcel, in the order in which it happens; a late report never moves it back (invariant 24)."""
+
+
+def projection(state: str, frozen: bool, request_pending: bool, issue: str | None = None) -> str:
+    """What the buyer sees, as a label key; the first match wins (domain 3.4). A request is never "cancelled".
+
+    An order with a chargeback is frozen too, and is said to be in a bank dispute, which says more than "on hold".
+    """
+    if issue == "chargeback":
+        return "bank_dispute"
     if frozen:
         return "on_hold"
+    if issue == "dispute":
+        return "in_dispute"
     if request_pending:
         return "cancellation_requested"
+    if issue == "return":
+        return "return_open"
     return state

@@ -1,16 +1,28 @@
-"""Matching what a buyer says against the buyer's own orders. Pure: no database here."""
+"""Matching what a buyer says against the buyer's own orders. Pure: no database here.
+
+An order is found by words through its *terms*: the words of its titles and of its seller's name, folded by ``fold``. They are
+stored with the order, so that the database finds orders and this page only compares words.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import OSA
 from rapidfuzz.fuzz import ratio
 
+from recourse.core import order_numbers
+
+TERM_MAX = 40
+"""How long a stored term may be; longer words are cut."""
+
 _MAX_EDITS = 2
-_SAME_WORD = 84
+_SAME_WORD = 82
+_SHORTEST_PREFIX = 4
+_SHORTEST_TYPO = 5
+_MOST_WORDS = 30
 _STOP_WORDS = frozenset(
     """
     a an and any are around as at be because bought buy buying by call can cancel cancelation canceled cancelled
@@ -45,31 +57,44 @@ class OrderQuery:
         return bool(self.number or self.digits)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One own order as search sees it."""
-
-    number: str
-    words: str
-
-
-def near_numbers(said: str, candidates: Sequence[Candidate]) -> list[str]:
-    """Own order numbers that ``said`` (digits) may mean: same ending or beginning, or up to two slips of the finger."""
-    said = re.sub(r"\D", "", said)
-    if len(said) < 3:
-        return []
-    plain = {candidate.number: re.sub(r"\D", "", candidate.number) for candidate in candidates}
-    partial = [number for number, digits in plain.items() if len(said) < 8 and digits.endswith(said)]
-    partial = partial or [number for number, digits in plain.items() if len(said) < 8 and said in digits]
-    if partial:
-        return partial
-    return [number for number, digits in plain.items() if OSA.distance(said, digits) <= _MAX_EDITS]
+def fragment(said: str) -> str:
+    """The digits in ``said`` where they can be a piece of an order number (three to seven of them), else nothing."""
+    digits = re.sub(r"\D", "", said)
+    return digits if 3 <= len(digits) < 8 else ""
 
 
 def is_part_of(said: str, number: str) -> bool:
     """True when ``said`` is a piece of ``number`` as it stands, False when it only comes near it."""
-    said = re.sub(r"\D", "", said)
-    return 3 <= len(said) < 8 and said in re.sub(r"\D", "", number)
+    digits = fragment(said)
+    return bool(digits) and digits in re.sub(r"\D", "", number)
+
+
+def near_misses(said: str, numbers: Iterable[str]) -> list[str]:
+    """Those of ``numbers`` that are up to two slips of the finger away from ``said``, in the given order."""
+    digits = re.sub(r"\D", "", said)
+    if len(digits) < 3:
+        return []
+    return [
+        number
+        for number in numbers
+        if OSA.distance(digits, re.sub(r"\D", "", number), score_cutoff=_MAX_EDITS) <= _MAX_EDITS
+    ]
+
+
+def references(text: str, digits: str | None = None) -> list[str]:
+    """What in ``text`` may be a parcel's tracking number or the shop's own order number, as it was typed and in capitals.
+
+    A word of letters with at least four digits, or ten digits and more; fewer digits only where the engine took them for a
+    reference (``digits``). Amounts, dates and sizes are none, and order numbers of ours are found by themselves.
+    """
+    found: dict[str, None] = {}
+    for word in re.findall(r"[^\W_](?:[\w./#-]*[^\W_])?", text):
+        plain = re.sub(r"\D", "", word)
+        likely = len(plain) >= 10 if word.isdigit() else len(plain) >= 4 and any(map(str.isalpha, word))
+        asked = bool(plain) and plain == digits
+        if (likely or asked) and len(word) <= 64 and order_numbers.normalise(word) is None:
+            found |= {word: None, word.upper(): None}
+    return list(found)[:_MOST_WORDS]
 
 
 def content_words(text: str) -> list[str]:
@@ -78,22 +103,37 @@ def content_words(text: str) -> list[str]:
     return [word for word in words if len(word) >= 3 and word not in _STOP_WORDS]
 
 
-def by_words(text: str, candidates: Sequence[Candidate]) -> list[str]:
-    """Own orders whose products or seller are named in ``text``: the best matches only, in the given order."""
-    wanted = content_words(text)
-    if not wanted:
-        return []
-    scores = [(_hits(wanted, candidate), candidate.number) for candidate in candidates]
-    best = max((score for score, _ in scores), default=0)
-    return [number for score, number in scores if score == best] if best else []
+def fold(word: str) -> str:
+    """A content word as it is stored and compared: without the s of a plural, at most 40 letters."""
+    plural = len(word) >= 4 and word.endswith("s") and not word.endswith("ss")
+    return (word[:-1] if plural else word)[:TERM_MAX]
 
 
-def _hits(wanted: Sequence[str], candidate: Candidate) -> int:
-    words = [word for word in re.findall(r"[^\W\d_]+", candidate.words.lower()) if len(word) >= 3]
-    return sum(any(_same(word, other) for other in words) for word in wanted)
+def terms(titles: Iterable[str], seller_name: str) -> set[str]:
+    """The terms by which an order with products called ``titles`` of the seller ``seller_name`` is found."""
+    return {fold(word) for text in (*titles, seller_name) for word in content_words(text)}
 
 
-def _same(said: str, word: str) -> bool:
-    if said == word or (len(said) >= 4 and (said.rstrip("s") == word.rstrip("s"))):
+def wanted(text: str) -> list[str]:
+    """The folded content words of ``text``, each once and thirty at most."""
+    return list(dict.fromkeys(fold(word) for word in content_words(text)))[:_MOST_WORDS]
+
+
+def meant(words: Sequence[str], known: Collection[str]) -> list[set[str]]:
+    """For each of ``words`` (from ``wanted``) the terms in ``known`` that it means; words that mean none are left out.
+
+    A word means the same term; where there is none, terms that begin with it (from four letters on) or are spelled nearly
+    like it (from five on).
+    """
+    found = []
+    for word in words:
+        same = {term for term in known if term == word} or {term for term in known if _resembles(word, term)}
+        if same:
+            found.append(same)
+    return found
+
+
+def _resembles(word: str, term: str) -> bool:
+    if len(word) >= _SHORTEST_PREFIX and term.startswith(word):
         return True
-    return len(said) >= 5 and ratio(said, word) >= _SAME_WORD
+    return len(word) >= _SHORTEST_TYPO and ratio(word, term) >= _SAME_WORD

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text
+from sqlalchemy.orm import Session
 
-from recourse.core.errors import NotAllowed, NotFound
+from recourse.core.errors import InvalidInput, NotAllowed, NotFound
 from recourse.core.transitions import Actor, change_state
 from recourse.demo import shop
 from recourse.demo.shop import Given, Item
+from recourse.orders import finding
 from recourse.orders import service as orders
+from recourse.orders.finding import Found
 from recourse.orders.models import Order, OrderGroup
 from recourse.orders.rules import ORDER_MACHINE
 from recourse.orders.search import OrderQuery
-from recourse.orders.service import Found
+from recourse.overview import service as overview
 from tests.unit.world import BALANCE, BUYER, CARD, OTHER, SELLER, World
 
 OVER_EAR = Item("HP-OVER", "Wireless over-ear headphones, matte black", 12900)
@@ -25,7 +31,14 @@ KETTLE = Item("KETTLE", "Electric gooseneck kettle", 6990)
 
 def find(world: World, buyer: str = BUYER, states: tuple[str, ...] = (), **query: object) -> Found:
     with world.reading() as session:
-        return orders.find(session, buyer, OrderQuery(**query), states)  # type: ignore[arg-type]
+        return finding.find(session, buyer, OrderQuery(**query), states)  # type: ignore[arg-type]
+
+
+def _send_rest(session: Session, number: str, world: World) -> None:
+    """Send every piece that was not sent yet."""
+    order = orders.get_by_number(session, number)
+    pieces = order.unsent or {line.id: line.qty for line in order.lines}
+    orders.ship(session, order.id, "Parcelway", "PW9", world.now, SELLER, pieces)
 
 
 def numbers(found: Found) -> list[str]:
@@ -187,7 +200,7 @@ def test_a_view_has_everything_of_the_order(world: World) -> None:
 def test_shipping_sends_what_is_left_and_says_so(world: World) -> None:
     number = world.order("partially_shipped", items=(OVER_EAR, KETTLE))
     with world.transaction() as session:
-        orders.ship(session, orders.get_by_number(session, number).id, "Parcelway", "PW9", world.now, SELLER)
+        _send_rest(session, number, world)
     order = world.see(number)
     assert order.state == "shipped"
     assert [parcel.tracking for parcel in order.parcels] == ["PW1", "PW9"]
@@ -197,7 +210,7 @@ def test_shipping_sends_what_is_left_and_says_so(world: World) -> None:
 def test_only_a_paid_unsent_order_can_be_shipped(world: World, state: str) -> None:
     number = world.order(state)
     with pytest.raises(NotAllowed), world.transaction() as session:
-        orders.ship(session, orders.get_by_number(session, number).id, "Parcelway", "PW9", world.now, SELLER)
+        _send_rest(session, number, world)
     assert world.see(number).state == state
 
 
@@ -234,8 +247,164 @@ def test_money_of_a_shared_checkout_is_let_go_only_with_its_last_order(world: Wo
         shop.authorise(session, rows, [Given(*CARD, 5000)], world.now)
         for row, expected in zip(rows, ("authorised", "voided"), strict=True):
             change_state(session, row, "cancelled", ORDER_MACHINE, Actor("psp"), world.now, cancelled_at=world.now)
-            orders.cancel_lines(session, row.id)
-            orders.void_uncaptured(session, group.id, world.now)
+            orders.cancel_pieces(session, row.id, {line.id: line.qty for line in row.lines})
+            orders.release_authorisation(session, row.id, world.now)
             payment = rows[0].allocations[0].payment
             session.refresh(payment)
             assert payment.state == expected
+
+
+def statements(world: World, work: Callable[[Session], object]) -> int:
+    """How many statements ``work`` sends."""
+    sent: list[str] = []
+
+    def on_execute(*arguments: Any) -> None:
+        sent.append(arguments[2])
+
+    event.listen(world.engine, "before_cursor_execute", on_execute)
+    try:
+        with world.reading() as session:
+            work(session)
+    finally:
+        event.remove(world.engine, "before_cursor_execute", on_execute)
+    return len(sent)
+
+
+def test_a_page_takes_the_same_number_of_queries_whatever_its_length(world: World) -> None:
+    for hours in range(1, 21):
+        state = ("to_ship", "shipped", "delivered", "awaiting_payment")[hours % 4]
+        world.order(state, items=(OVER_EAR, KETTLE), coupon=500, ago=timedelta(hours=hours))
+    works: list[Callable[[int], Callable[[Session], object]]] = [
+        lambda limit: lambda session: orders.list_for(session, BUYER, limit=limit),
+        lambda limit: lambda session: orders.page(session, BUYER, limit=limit),
+        lambda limit: lambda session: orders.everything(session, None, (), None, limit),
+        lambda limit: lambda session: overview.page(session, BUYER, world.now, limit=limit),
+        lambda limit: (
+            lambda session: orders.get_many(session, [o.id for o in orders.list_for(session, BUYER, limit=limit)])
+        ),
+    ]
+    for work in works:
+        few, many = statements(world, work(2)), statements(world, work(20))
+        assert few == many <= 20
+    assert (
+        statements(world, lambda session: finding.find(session, BUYER, OrderQuery(text="the black headphones"))) <= 10
+    )
+
+
+def test_pages_by_cursor_show_every_order_once_even_while_orders_come_in(world: World) -> None:
+    made = [world.order("shipped" if hours % 2 else "to_ship", ago=timedelta(hours=hours)) for hours in range(1, 8)]
+    twins = sorted(world.order(ago=timedelta(hours=9)) for _ in range(3))
+    world.order(buyer=OTHER)
+    found: list[str] = []
+    after: str | None = None
+    for _ in range(10):
+        with world.reading() as session:
+            page = orders.page(session, BUYER, after=after, limit=3)
+        found += [order.number for order in page.orders]
+        after = page.after
+        world.order(ago=timedelta(minutes=1))  # newer ones do not shift the pages
+        if after is None:
+            break
+    assert found == [*made, *twins]
+    with world.reading() as session:
+        first = orders.page(session, BUYER, ("to_ship",), limit=2)
+        assert len(first.orders) == 2 and {order.state for order in first.orders} == {"to_ship"}
+        assert orders.page(session, "nobody", limit=2) == orders.Page((), None)
+        for cursor in ("", "x", "2026-11-24|RC-1", "2026-11-24T12:00:00|RC-1"):
+            with pytest.raises(InvalidInput, match="not a place"):
+                orders.page(session, BUYER, after=cursor)
+
+
+def test_an_operators_list_is_paged_and_counted(world: World) -> None:
+    made = [world.order(ago=timedelta(hours=hours)) for hours in range(1, 6)]
+    theirs = [world.order(buyer=OTHER, ago=timedelta(hours=hours)) for hours in range(1, 4)]
+    with world.reading() as session:
+        found: list[str] = []
+        after = None
+        while page := orders.everything(session, None, (), None, limit=3, after=after):
+            found += [order.number for order in page]
+            after = found[-1]
+            assert orders.how_many(session, None, (), None, after) == 8 - len(found)
+        assert found == made + theirs
+        assert orders.how_many(session, OTHER, ("to_ship",), None) == 3
+        with pytest.raises(NotFound):
+            orders.everything(session, None, (), None, limit=3, after="RC-0000-0000")
+
+
+def test_a_tracking_number_finds_the_buyers_own_order_only(world: World) -> None:
+    mine = world.order("to_ship")
+    world.ship(mine, "PW123456789DE")
+    theirs = world.order("to_ship", buyer=OTHER)
+    world.ship(theirs, "PW999999999DE")
+    for said in ("where is pw123456789de?", "PW123456789DE", "Track PW123456789DE please"):
+        found = find(world, text=said, digits="123456789")
+        assert (numbers(found), found.sure) == ([mine], True)
+    assert find(world, text="where is PW999999999DE") == find(world, text="where is PW888888888DE")
+    with world.reading() as session:
+        assert [order.number for order in finding.by_tracking(session, BUYER, "pw123456789de")] == [mine]
+        assert finding.by_tracking(session, OTHER, "PW123456789DE") == ()
+
+
+def test_the_shops_own_number_finds_the_order_first(world: World) -> None:
+    mine, other = world.order(), world.order()
+    world.set_order(mine, external_id="SO-10023")
+    world.set_order(other, external_id="4711")
+    assert numbers(find(world, text="my order so-10023")) == [mine]
+    assert numbers(find(world, text="order 4711", digits="4711")) == [other]
+    assert numbers(find(world, BUYER, text="I paid 4711 yen")) == []
+    assert numbers(find(world, OTHER, text="my order so-10023")) == []
+
+
+def test_typos_and_beginnings_of_words_find_the_product(world: World) -> None:
+    number = world.order(items=(OVER_EAR,))
+    world.order(items=(KETTLE,))
+    for said in ("the headfones", "wireles", "my headph", "black ones", "hedphones"):
+        assert numbers(find(world, text=said)) == [number], said
+    assert numbers(find(world, text="the walnut")) == []
+
+
+def test_a_buyer_with_very_many_orders_gets_the_newest_of_what_fits(world: World) -> None:
+    made = [world.order(items=(KETTLE,), ago=timedelta(hours=hours)) for hours in range(1, 26)]
+    assert numbers(find(world, text="the kettle")) == made[:20]
+
+
+def test_words_are_found_with_the_order_that_has_most_of_them(world: World) -> None:
+    world.order(items=(OVER_EAR,), ago=timedelta(hours=1))
+    both = world.order(items=(OVER_EAR, KETTLE), ago=timedelta(hours=5))
+    assert numbers(find(world, text="headphones and kettle")) == [both]
+
+
+def test_lists_by_cursor_and_words_come_from_indexes(world: World) -> None:
+    """The plans on both databases, with sequential scans made as dear as they are in a big store."""
+    number = world.order(items=(KETTLE,))
+    with world.transaction() as session:
+        sqlite = session.get_bind().dialect.name == "sqlite"
+        if not sqlite:
+            session.execute(text("SET LOCAL enable_seqscan = off"))
+        plans: list[str] = []
+
+        def on_execute(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if statement.startswith("SELECT") and "FOR UPDATE" not in statement:
+                asked.append((statement, parameters))
+
+        asked: list[tuple[str, Any]] = []
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", on_execute)
+        view = orders.get_own(session, BUYER, number)
+        after = orders.page(session, BUYER, limit=1)
+        orders.page(session, BUYER, after=f"{view.placed_at.isoformat()}|{number}")
+        finding.find(session, BUYER, OrderQuery(text="kettle PW123456789DE"))
+        finding.find(session, BUYER, OrderQuery(digits="7713"))
+        finding.find(session, BUYER, OrderQuery(number="RC-1042-7713"))
+        event.remove(connection, "before_cursor_execute", on_execute)
+        assert after.after is None
+        explain = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
+        for statement, parameters in asked:
+            rows = connection.exec_driver_sql(explain + statement, parameters).all()
+            plans += ["\n".join(str(row[-1]) for row in rows)]
+        scans = [
+            plan
+            for plan in plans
+            if re.search(r"SCAN (?!CONSTANT)(orders|order_term|shipment)\b(?!.*USING)|Seq Scan", plan)
+        ]
+        assert len(plans) > 8 and scans == []
