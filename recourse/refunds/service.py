@@ -1,71 +1,96 @@
-"""Use cases of refunds."""
+"""Use cases of refunds: granting one, reading it, and explaining it. ``legs`` moves them, ``wallet`` keeps the balance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from recourse.core.errors import NotAllowed
 from recourse.core.money import Money
-from recourse.core.transitions import Actor, created
+from recourse.orders import payments
+from recourse.orders import service as orders
 from recourse.orders.rules import OrderView
-from recourse.refunds.models import Refund, RefundLeg, RefundSla, WalletEntry
-from recourse.refunds.rules import LEG_MACHINE, Breakdown, is_overdue
+from recourse.refunds import wallet
+from recourse.refunds.leg_rows import REFUND_LEG, add_leg
+from recourse.refunds.legs import REFUND_LOOKUP, Recorded, cancel_leg, due, record_result, settle
+from recourse.refunds.models import Refund, RefundLine
+from recourse.refunds.reading import (
+    LegView,
+    RefundLineView,
+    RefundView,
+    all_of,
+    get,
+    get_leg,
+    of_orders,
+    of_orders_all,
+    orders_with_refund,
+    ranges,
+)
+from recourse.refunds.routes import ROUTES, choose_route, give_bank_details, replace_leg
+from recourse.refunds.rules import Breakdown, Difference, LegFact, RefundFacts, explain_difference
+from recourse.refunds.wallet import WalletLine, balance, release_to_wallet
+from recourse.refunds.wallet import history as wallet_history
+
+__all__ = [
+    "REFUND_LEG",
+    "REFUND_LOOKUP",
+    "ROUTES",
+    "Explanation",
+    "LegView",
+    "Recorded",
+    "RefundLineView",
+    "RefundView",
+    "WalletLine",
+    "all_of",
+    "balance",
+    "cancel_leg",
+    "choose_route",
+    "due",
+    "explain",
+    "get",
+    "get_leg",
+    "give_bank_details",
+    "grant",
+    "of_orders",
+    "of_orders_all",
+    "orders_with_refund",
+    "ranges",
+    "record_result",
+    "release_to_wallet",
+    "replace_leg",
+    "settle",
+    "wallet_history",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class LegView:
-    """One refund leg as the row says it now. ``overdue``: past its last expected business day."""
+class Explanation:
+    """Why the refunds of an order are what they are. ``clause``: the seller's words behind a fee, as of checkout."""
 
-    id: str
-    method: str
-    instrument: str
-    amount: Money
-    state: str
-    expected_from: date
-    expected_to: date
-    reference: str | None
-    failure_reason: str | None
-    settled_at: datetime | None
-    overdue: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RefundView:
-    """One refund with its legs. ``coupon_credit`` is what a used coupon brought to the platform balance."""
-
-    id: str
-    cause_type: str
-    cause_id: str
-    accepted_at: datetime
-    fee: Money
-    legs_total: Money
-    coupon_credit: Money
-    legs: tuple[LegView, ...]
-
-    @property
-    def overdue(self) -> bool:
-        """True when any leg is late."""
-        return any(leg.overdue for leg in self.legs)
-
-
-def ranges(session: Session) -> dict[str, tuple[int, int]]:
-    """Business-day range by method, from ``refund_sla``."""
-    return {row.method: (row.min_bd, row.max_bd) for row in session.scalars(select(RefundSla))}
+    difference: Difference
+    order: OrderView
+    refunds: tuple[RefundView, ...]
+    clause: str | None
 
 
 def grant(
     session: Session, order: OrderView, cause_type: str, cause_id: str, breakdown: Breakdown, at: datetime
 ) -> str | None:
-    """Record the decision to refund ``breakdown``: refund, legs in state ``created``, coupon value to the wallet.
+    """Record the decision to refund ``breakdown``: refund, its lines, legs in state ``created``, coupon value to the wallet.
 
+    ``order`` must have been read in this transaction, locked; its lines, tenders and coupons are charged with the refund.
     Returns the refund's id, or None when nothing was paid and nothing is due. One refund per cause: the table refuses
-    a second one. No provider is called here; a leg that is ``created`` has not been sent yet.
+    a second one. No provider is called here: the outbox has one ``refund_leg`` message for each leg. Raises NotAllowed while
+    the buyer's bank disputes the payment: the same money would be given twice (invariant 18).
     """
-    if not breakdown.legs and not breakdown.coupon_credit:
+    if order.issue == "chargeback" and breakdown.legs:
+        raise NotAllowed(f"order {order.number} is in a bank dispute; nothing can be refunded until it is over")
+    lines = [(s.line_id, s.qty, s.cash + s.shipping_kept, s.coupon) for s in breakdown.shares]
+    orders.note_refunded(session, order.id, lines, [(leg.payment_id, leg.amount) for leg in breakdown.legs])
+    orders.return_coupons(session, order.id, breakdown.coupons, at)
+    if not breakdown.paid_part and not breakdown.coupon_credit:
         return None
     refund = Refund(
         order_id=order.id,
@@ -77,86 +102,67 @@ def grant(
         legs_total=breakdown.legs_total,
         coupon_part=breakdown.coupon_part,
         coupon_credit=breakdown.coupon_credit,
+        shipping_kept=breakdown.shipping_kept,
         accepted_at=at,
     )
     session.add(refund)
     session.flush()
-    for rank, leg in enumerate(breakdown.legs):
-        row = RefundLeg(
-            refund_id=refund.id,
-            payment_id=leg.payment_id,
-            rank=rank,
-            method=leg.method,
-            instrument=leg.instrument,
-            amount=leg.amount,
-            currency=order.currency,
-            state="created",
-            expected_from=leg.expected_from,
-            expected_to=leg.expected_to,
-            idempotency_key=f"{refund.id}:{rank}",
-        )
-        session.add(row)
-        session.flush()
-        created(session, row, LEG_MACHINE, Actor("system"), at)
-    if breakdown.coupon_credit:
+    for share in breakdown.shares:
         session.add(
-            WalletEntry(
-                customer_id=order.customer_id,
-                amount=breakdown.coupon_credit,
-                currency=order.currency,
-                kind="coupon_value",
-                source_type="refund",
-                source_id=refund.id,
-                at=at,
-            )
+            RefundLine(refund_id=refund.id, line_id=share.line_id, qty=share.qty, paid=share.cash, coupon=share.coupon)
         )
+    for rank, leg in enumerate(breakdown.legs):
+        add_leg(session, refund, order.customer_id, leg, rank, at)
+    if breakdown.coupon_credit:
+        credit = Money(breakdown.coupon_credit, order.currency)
+        wallet.add(session, order.customer_id, credit, "coupon_value", "refund", refund.id, at)
     return refund.id
 
 
-def of_orders(session: Session, order_ids: Sequence[str], today: date) -> dict[str, RefundView]:
-    """Order id -> its latest refund, for those of ``order_ids`` that have one, in one query."""
-    rows = session.scalars(select(Refund).where(Refund.order_id.in_(list(order_ids))).order_by(Refund.accepted_at))
-    return {row.order_id: _view(row, today) for row in rows}
+def explain(session: Session, customer_id: str, number: str, expected: Money, now: datetime) -> Explanation:
+    """Explain what came back for the buyer's own order against what the buyer expected (domain F4). Raises NotFound."""
+    order = orders.get_own(session, customer_id, number)
+    refunds = all_of(session, order.id, now.date())
+    difference = explain_difference(expected, _facts(session, order, refunds))
+    charged = any(refund.fee.amount_minor for refund in refunds)
+    return Explanation(difference, order, tuple(refunds), order.policy.clause if charged else None)
 
 
-def all_of(session: Session, order_id: str, today: date) -> list[RefundView]:
-    """Every refund of an order, oldest first."""
-    rows = session.scalars(select(Refund).where(Refund.order_id == order_id).order_by(Refund.accepted_at, Refund.id))
-    return [_view(row, today) for row in rows]
-
-
-def orders_with_refund(session: Session, order_ids: Sequence[str]) -> set[str]:
-    """Those of ``order_ids`` that have a refund."""
-    return set(session.scalars(select(Refund.order_id).where(Refund.order_id.in_(list(order_ids)))))
-
-
-def _view(row: Refund, today: date) -> RefundView:
-    def money(amount: int) -> Money:
-        return Money(amount, row.currency)
-
-    legs = tuple(
-        LegView(
-            id=leg.id,
-            method=leg.method,
-            instrument=leg.instrument,
-            amount=money(leg.amount),
-            state=leg.state,
-            expected_from=leg.expected_from,
-            expected_to=leg.expected_to,
-            reference=leg.reference,
-            failure_reason=leg.failure_reason,
-            settled_at=leg.settled_at,
-            overdue=is_overdue(leg.state, leg.expected_to, today),
-        )
-        for leg in row.legs
+def _facts(session: Session, order: OrderView, refunds: list[RefundView]) -> RefundFacts:
+    """What the rows say; the statement that a buyer looks at is that of the first tender which is not the balance."""
+    main = next((t.payment_id for t in order.tenders if t.method != "balance"), None)
+    main = main or next((t.payment_id for t in order.tenders), None)
+    shown = payments.get(session, main) if main else None
+    presentment = None
+    if shown and shown.presentment_currency and shown.presentment_amount is not None:
+        presentment = Money(shown.presentment_amount, shown.presentment_currency)
+    kept = sum(refund.shipping_kept.amount_minor for refund in refunds if refund.shipping_kept)
+    shipping = sum(line.shipping_alloc * line.qty_refunded // line.qty for line in order.lines)
+    coupon = sum(refund.coupon_part.amount_minor for refund in refunds if refund.coupon_part)
+    credited = sum(refund.coupon_credit.amount_minor for refund in refunds)
+    restored = sum(each.returned for each in order.coupons if each.state == "restored")
+    return RefundFacts(
+        currency=order.currency,
+        legs=tuple(
+            LegFact(leg.amount.amount_minor, leg.state, leg.payment_id == main and _goes_home(leg, order))
+            for refund in refunds
+            for leg in refund.legs
+        ),
+        fee=sum(refund.fee.amount_minor for refund in refunds),
+        shipping_kept=kept,
+        shipping_back=max(shipping - kept, 0),
+        coupon_balance=credited,
+        coupon_restored=restored,
+        coupon_lost=max(coupon - credited - restored, 0),
+        not_refunded=sum(line.refundable for line in order.lines),
+        not_refunded_coupon=sum(line.coupon_alloc - line.coupon_returned for line in order.lines),
+        charged_back=sum(tender.charged_back for tender in order.tenders),
+        captured=shown.captured if shown else 0,
+        presentment=presentment,
     )
-    return RefundView(
-        row.id,
-        row.cause_type,
-        row.cause_id,
-        row.accepted_at,
-        money(row.fee),
-        money(row.legs_total),
-        money(row.coupon_credit),
-        legs,
-    )
+
+
+def _goes_home(leg: LegView, order: OrderView) -> bool:
+    """Does the leg go to the instrument that was paid with? After a failure the buyer may have chosen another one."""
+    paid = next((tender for tender in order.tenders if tender.payment_id == leg.payment_id), None)
+    return paid is not None and (leg.method, leg.instrument) == (paid.method, paid.instrument)

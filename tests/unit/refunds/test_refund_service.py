@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from recourse.core.errors import NotAllowed
 from recourse.core.money import Money
 from recourse.demo import shop
 from recourse.demo.shop import Item
 from recourse.orders import service as orders
 from recourse.refunds import service as refunds
 from recourse.refunds.models import Refund, RefundLeg, WalletEntry
-from recourse.refunds.rules import whole_order
+from recourse.refunds.rules import Days, of_amount
 from recourse.refunds.service import RefundView
 from tests.unit.world import BALANCE, BUYER, CARD, World
 
@@ -70,13 +71,42 @@ def test_a_refund_becomes_overdue_after_its_last_day(world: World) -> None:
     assert late is not None and late.overdue
 
 
+def goodwill(world: World, number: str, amount: int, cause_id: str) -> str | None:
+    days = Days({}, world.now.date(), world.now.date())
+    with world.transaction() as session:
+        order = orders.get_by_id(session, world.see(number).id, lock=True)
+        return refunds.grant(session, order, "goodwill", cause_id, of_amount(order, amount, days), world.now)
+
+
 def test_one_cause_has_one_refund(world: World) -> None:
-    number = cancelled(world)
-    order, refund = world.see(number), refund_of(world, number)
-    assert refund is not None
-    again = whole_order(order.tenders, 0, True, {}, world.now.date(), world.now.date())
-    with pytest.raises(IntegrityError), world.transaction() as session:
-        refunds.grant(session, order, refund.cause_type, refund.cause_id, again, world.now)
+    number = world.order()
+    goodwill(world, number, 100, "case-1")
+    with pytest.raises(IntegrityError):
+        goodwill(world, number, 100, "case-1")
+
+
+def test_an_order_may_have_several_refunds_and_the_latest_is_told(world: World) -> None:
+    number = world.order()
+    made = []
+    for step in range(3):
+        made.append(goodwill(world, number, 100 + step, f"case-{step}"))
+        world.now += timedelta(minutes=1)
+    order = world.see(number)
+    with world.reading() as session:
+        (found,) = refunds.of_orders_all(session, [order.id, "other"], world.now.date()).values()
+        assert [each.id for each in found] == made
+        assert refunds.of_orders(session, [order.id], world.now.date())[order.id].id == made[-1]
+    assert order.tenders[0].returned == 100 + 101 + 102
+    assert [(line.qty, line.paid, line.coupon) for line in found[0].lines] == [(0, Money(100, "EUR"), Money(0, "EUR"))]
+
+
+def test_nothing_is_granted_while_the_bank_disputes_the_payment(world: World) -> None:
+    number = world.order()
+    world.set_order(number, issue="chargeback", frozen=True, frozen_reason="chargeback")
+    world.exempt = {30}  # no chargeback is on record
+    with pytest.raises(NotAllowed, match="bank dispute"):
+        goodwill(world, number, 100, "case-1")
+    assert world.refunds(number) == []
 
 
 def test_nothing_paid_means_no_refund_row(world: World) -> None:

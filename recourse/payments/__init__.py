@@ -1,0 +1,1 @@
+"""Payment providers: the port, a simulator, webhooks, refunds on their way, chargebacks."""
