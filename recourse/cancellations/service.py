@@ -1,22 +1,36 @@
-"""Use cases of cancellation: verdict, quote, submit, the seller's decision, and the deadline.
+"""Use cases of cancellation. Here: what a buyer does (verdict, quote, submit, withdraw); how a request is decided is in
+``decisions.py``, reading requests and what else ends them in ``requests.py``. All of it is called through this page.
 
 Functions that take a ``session`` run in the caller's transaction; nothing here commits. ``now`` is aware UTC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recourse.cancellations import rules
-from recourse.cancellations.models import CancellationRequest, QuoteRow
-from recourse.cancellations.rules import REQUEST_MACHINE, Reason, Rule, Terms
-from recourse.core import idempotency, outbox
+from recourse.cancellations import requests, rules
+from recourse.cancellations.decisions import due as due
+from recourse.cancellations.decisions import platform_decides as platform_decides
+from recourse.cancellations.decisions import seller_approves as seller_approves
+from recourse.cancellations.decisions import seller_rejects as seller_rejects
+from recourse.cancellations.decisions import settle as settle
+from recourse.cancellations.models import CancellationLine, CancellationRequest, QuoteRow
+from recourse.cancellations.requests import PAYMENT_VOID as PAYMENT_VOID
+from recourse.cancellations.requests import RequestView as RequestView
+from recourse.cancellations.requests import all_of as all_of
+from recourse.cancellations.requests import check_may_ship as check_may_ship
+from recourse.cancellations.requests import end_open_request as end_open_request
+from recourse.cancellations.requests import get as get
+from recourse.cancellations.requests import latest_of as latest_of
+from recourse.cancellations.requests import release_reserved as release_reserved
+from recourse.cancellations.requests import requests_made as requests_made
+from recourse.cancellations.rules import INSTANT, INTERCEPT, NO, REQUEST_MACHINE, Reason, Rule, Terms
+from recourse.core import idempotency
 from recourse.core.db import new_id
 from recourse.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from recourse.core.transitions import Actor, change_state, created
@@ -25,24 +39,7 @@ from recourse.orders.rules import OrderView
 from recourse.refunds import service as refunds
 
 _SUBMIT = "submit_cancellation"
-_SHORT_TEXT = 40
-
-
-@dataclass(frozen=True, slots=True)
-class RequestView:
-    """A cancellation request as its row says it now."""
-
-    id: str
-    order_id: str
-    state: str
-    reason_code: str
-    note: str | None
-    requested_at: datetime
-    respond_by: datetime | None
-    decided_by: str | None
-    decided_at: datetime | None
-    reject_reason: str | None
-    proof_tracking: str | None
+_KEY_MAX = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +67,49 @@ class Submitted:
     - ``cancelled``: the order is cancelled in this very transaction (unpaid or in payment check);
     - ``requested``: the seller was asked and answers by ``request.respond_by``; **not cancelled yet**;
     - ``already_requested``: an open request was there before; nothing new was made;
-    - ``requote``: the deal changed since it was shown; nothing was submitted; ``quote`` is the new one;
-    - ``refused``: the order can no longer be cancelled; nothing was submitted; ``verdict`` says why.
+    - ``requote``: the deal changed since it was shown; nothing was submitted; ``quote`` is the new one, ``changed`` says what
+      is different: expired, order_changed, and the parts of ``Terms.changes``;
+    - ``refused``: the order (or what was chosen of it) can no longer be cancelled; nothing was submitted; ``verdict`` says why.
     """
 
     outcome: str
     verdict: Verdict
     request: RequestView | None = None
     quote: Quote | None = None
+    changed: tuple[str, ...] = ()
 
 
-def can_cancel(session: Session, customer_id: str, number: str) -> Verdict:
+def can_cancel(session: Session, customer_id: str, number: str, now: datetime) -> Verdict:
     """Verdict for the buyer's own order. Raises NotFound (also for somebody else's order)."""
-    return _verdict(session, orders.get_own(session, customer_id, number))
+    return _verdict(session, orders.get_own(session, customer_id, number), now)
 
 
-def quote(session: Session, customer_id: str, number: str, now: datetime) -> Quote:
-    """Work out and store what cancelling means now. Raises NotFound, and NotAllowed where the verdict is no."""
-    verdict = can_cancel(session, customer_id, number)
-    if verdict.rule.kind == rules.NO:
+def quote(
+    session: Session,
+    customer_id: str,
+    number: str,
+    now: datetime,
+    *,
+    pieces: Mapping[str, int] | None = None,
+    reason_code: str | None = None,
+) -> Quote:
+    """Work out and store what cancelling means now.
+
+    ``pieces``: line id -> how many; None is everything that can be cancelled. ``reason_code`` decides on whose account it
+    goes, and so the fee; without one the buyer's is assumed, so that a fee is shown rather than hidden.
+
+    Raises NotFound; NotAllowed where the verdict is no or the order cannot be cancelled in parts; InvalidInput for pieces
+    that are not there to be cancelled, or a reason that is not in the catalogue.
+    """
+    verdict = can_cancel(session, customer_id, number, now)
+    if verdict.rule.kind == NO:
         raise NotAllowed(f"order {number} cannot be cancelled: {verdict.rule.why}")
-    return _new_quote(session, verdict, now)
+    chosen = None
+    if reason_code is not None:
+        chosen = _reason(verdict.order, reason_code)
+    if pieces is not None:
+        _check_pieces(verdict.order, verdict.rule.kind, pieces)
+    return _new_quote(session, verdict, pieces, _fault(chosen), now)
 
 
 def preview(session: Session, order: OrderView, kind: str, now: datetime) -> Terms:
@@ -110,180 +129,159 @@ def submit_cancellation(
 ) -> Submitted:
     """Submit once what the buyer said yes to.
 
-    ``key`` is the idempotency key: the same key with the same parameters answers with the first result and does nothing;
-    with others it raises IdempotencyMismatch. Status, version and deal are checked again inside the transaction.
-    Raises NotFound for a quote that is not this buyer's and InvalidInput for a reason that is not in the catalogue.
+    ``key`` is the idempotency key (1 to 128 characters): the same key with the same parameters answers with the first result
+    and does nothing; with others it raises IdempotencyMismatch. Status, version and deal are checked again inside the
+    transaction. ``note``: the buyer's own words, cut at 500 characters. Raises NotFound for a quote that is not this buyer's
+    and InvalidInput for a reason that is not in the catalogue.
     """
+    if not 0 < len(key) <= _KEY_MAX:
+        raise InvalidInput(f"an idempotency key has 1 to {_KEY_MAX} characters")
     params = {"quote": quote_id, "reason": reason_code, "note": note}
     shown = _own_quote(session, customer_id, quote_id)
     order = orders.get_by_id(session, shown.order_id, lock=True)
     saved = idempotency.recall(session, _SUBMIT, key, customer_id, params)
-    verdict = _verdict(session, order)
     if saved is not None:
-        return Submitted(saved["outcome"], verdict, request=get(session, saved["request_id"]))
-    if verdict.rule.why == "already_requested":
-        return Submitted("already_requested", verdict, request=verdict.request)
-    if verdict.rule.kind == rules.NO:
-        return Submitted("refused", verdict)
-    fresh = rules.terms(order, verdict.rule.kind, refunds.ranges(session), now)
-    if now >= shown.expires_at or fresh.fingerprint(order.version) != shown.hash:
-        return Submitted("requote", verdict, quote=_new_quote(session, verdict, now))
-    chosen = rules.reason(order.state, reason_code)
-    if chosen is None:
-        raise InvalidInput(f"{reason_code!r} is not a reason for an order that is {order.state}")
-    row = _insert(session, order, shown, chosen, note, key, now, conversation_id, fresh)
+        return _repeated(session, saved, order, now)
+    checked = _check_again(session, order, shown, reason_code, now)
+    if isinstance(checked, Submitted):
+        return checked
+    chosen = _reason(order, reason_code)
+    saved = idempotency.claim(session, _SUBMIT, key, customer_id, params, now)
+    if saved is not None:
+        return _repeated(session, saved, order, now)
+    row = _insert(session, order, shown, checked, chosen, note, key, now, conversation_id)
     outcome = "requested" if row.state == "pending_seller" else "cancelled"
     if outcome == "cancelled":
-        _cancel_order(session, order, row, fresh, Actor("buyer", customer_id), now)
+        requests.carry_out(session, order, row, checked.refund, Actor("buyer", customer_id), now)
     idempotency.remember(session, _SUBMIT, key, customer_id, params, {"outcome": outcome, "request_id": row.id}, now)
-    return Submitted(outcome, _verdict(session, orders.get_by_id(session, order.id)), request=_view(row))
+    after = _verdict(session, orders.get_by_id(session, order.id), now)
+    return Submitted(outcome, after, request=requests.view(row))
 
 
-def seller_approves(session: Session, request_id: str, now: datetime, actor: Actor) -> RequestView:
-    """The seller says yes: the order is cancelled and the refund granted.
+def withdraw(session: Session, customer_id: str, reference: str, now: datetime) -> RequestView:
+    """Take back an open request: "keep the order". ``reference``: the request's id or the order's number.
 
-    Raises NotFound, Conflict (decided already, or the deadline has passed) or NotAllowed (the order is on hold, where the
-    money may be taken back by the bank: invariants 18 and 30).
+    Doing it twice answers with the withdrawn request. Raises NotFound (also for somebody else's), and Conflict when it was
+    decided meanwhile, naming how, or when its time is over and silence has approved it.
     """
-    row, order = _open_request(session, request_id, now)
-    if order.frozen:
-        raise NotAllowed(
-            f"order {order.number} is on hold ({order.frozen_reason}); nothing can be refunded until it is over"
-        )
-    _approve(session, row, order, actor, "seller", now)
-    return _view(row)
-
-
-def seller_rejects(
-    session: Session, request_id: str, reason: str, tracking: str | None, now: datetime, actor: Actor
-) -> RequestView:
-    """The seller says no, with a reason. "Already shipped" needs a tracking number as proof (domain 3.4).
-
-    Raises NotFound, InvalidInput (no reason, or no proof), NotAllowed or Conflict.
-    """
-    reason = reason.strip()
-    if not reason:
-        raise InvalidInput("a rejection needs a reason that the buyer can read")
-    tracking = _short("tracking number", tracking)
-    if rules.claims_shipped(reason) and not tracking:
-        raise InvalidInput("'already shipped' needs the tracking number as proof")
-    row, _ = _open_request(session, request_id, now)
-    change_state(
-        session, row, "rejected", REQUEST_MACHINE, actor, now, reason,
-        decided_by="seller", decided_at=now, reject_reason=reason[: rules.NOTE_MAX], proof_tracking=tracking or None,
-    )  # fmt: skip
-    outbox.notify_buyer(session, row.customer_id, "request_rejected", now, request_id=row.id)
-    return _view(row)
-
-
-def seller_ships(session: Session, number: str, carrier: str, tracking: str, now: datetime, actor: Actor) -> OrderView:
-    """The seller hands the order to a carrier. An open request ends as superseded, or forbids it where the policy blocks.
-
-    Once silence has approved the request, shipping comes too late, even if the timer has not run yet (invariant 16).
-    Raises NotFound, InvalidInput, NotAllowed (wrong status, or blocked by an open request) or Conflict.
-    """
-    carrier, tracking = _short("carrier", carrier), _short("tracking number", tracking)
-    if not carrier or not tracking:
-        raise InvalidInput("shipping needs a carrier and a tracking number")
-    order = orders.get_by_id(session, orders.get_by_number(session, number).id, lock=True)
-    if order.state != "to_ship":
-        raise NotAllowed(
-            f"order {number} is {order.state}; only an order that waits to be shipped (to_ship) can be shipped"
-        )
-    row = session.scalars(_pending_of(order.id)).one_or_none()
-    if row is not None and order.policy.ship_while_pending == "block":
-        raise NotAllowed(f"order {number} has an open cancellation request; answer it first ({row.id})")
-    if row is not None and _silence_has_approved(row, order, now):
-        raise Conflict(
-            f"the time to answer request {row.id} is over and the order is about to be cancelled; do not ship it"
-        )
-    orders.ship(session, order.id, carrier, tracking, now, actor)
-    if row is not None:
-        change_state(
-            session, row, "superseded", REQUEST_MACHINE, Actor("system"), now, "shipped while pending",
-            decided_by="system", decided_at=now, proof_tracking=tracking,
-        )  # fmt: skip
-        outbox.notify_buyer(session, row.customer_id, "request_superseded", now, request_id=row.id)
-    return orders.get_by_id(session, order.id)
-
-
-def due(session: Session, now: datetime, limit: int = 100) -> Sequence[str]:
-    """Ids of open requests whose time is over at ``now``, the longest overdue first."""
-    return session.scalars(
-        select(CancellationRequest.id)
-        .where(CancellationRequest.state == "pending_seller", CancellationRequest.respond_by <= now)
-        .order_by(CancellationRequest.respond_by)
-        .limit(limit)
-    ).all()
-
-
-def settle(session: Session, request_id: str, now: datetime) -> RequestView | None:
-    """Let the timer decide one due request: silence approves an unsent order, where the policy says so [SEED 1].
-
-    Returns the request as it then is, or None when somebody else decided it first. Doing it twice changes nothing.
-    """
-    order = orders.get_by_id(session, get(session, request_id).order_id, lock=True)  # the order first, as everywhere
-    row = session.scalars(_pending_of(order.id)).one_or_none()
-    if row is None or row.id != request_id or row.respond_by is None:
-        return None
-    if not rules.belongs_to_timer(row.respond_by, now):
-        return None
-    if rules.outcome_of_silence(order.policy.on_silence, order.state, order.frozen) == "approved":
-        _approve(session, row, order, Actor("timer"), "system_timeout", now)
-    else:
-        change_state(
-            session, row, "expired", REQUEST_MACHINE, Actor("timer"), now, "no answer in time",
-            decided_by="system_timeout", decided_at=now,
-        )  # fmt: skip
-        outbox.notify_buyer(session, row.customer_id, "request_expired", now, request_id=row.id)
-    return _view(row)
-
-
-def get(session: Session, request_id: str) -> RequestView:
-    """One request. Raises NotFound."""
-    row = session.get(CancellationRequest, request_id, populate_existing=True)
+    found = _own_request(session, customer_id, reference)
+    row, order = requests.lock_order_of(session, found.id)
     if row is None:
-        raise NotFound(f"no cancellation request {request_id}")
-    return _view(row)
+        request = get(session, found.id)
+        if request.state == "withdrawn":
+            return request
+        raise Conflict(f"request {request.id} is {request.state}; there is nothing left to take back")
+    if requests.silence_decides(row, order, now) == "approved":
+        raise Conflict(f"the time to answer request {row.id} is over and silence approves it; it cannot be taken back")
+    change_state(
+        session, row, "withdrawn", REQUEST_MACHINE, Actor("buyer", customer_id), now, "keep the order",
+        decided_by="buyer", decided_at=now,
+    )  # fmt: skip
+    return requests.view(row)
 
 
-def latest_of(session: Session, order_ids: Sequence[str]) -> dict[str, RequestView]:
-    """Order id -> its latest request, for those of ``order_ids`` that have one, in one query. An open one is the latest."""
-    rows = session.scalars(
-        select(CancellationRequest)
-        .where(CancellationRequest.order_id.in_(list(order_ids)))
-        .order_by(
-            CancellationRequest.state == "pending_seller", CancellationRequest.requested_at, CancellationRequest.id
-        )
-    )
-    return {row.order_id: _view(row) for row in rows}
+def _own_request(session: Session, customer_id: str, reference: str) -> RequestView:
+    """The buyer's own request with this id, or the latest of the buyer's own order with this number."""
+    if reference.upper().startswith("RC-"):
+        order = orders.get_own(session, customer_id, reference.upper())
+        latest = latest_of(session, [order.id]).get(order.id)
+        if latest is None:
+            raise NotFound(f"there is no request to cancel order {order.number}")
+        return latest
+    row = session.get(CancellationRequest, reference, populate_existing=True)
+    if row is None or row.customer_id != customer_id:
+        raise NotFound(f"no cancellation request {reference} of this buyer")
+    return requests.view(row)
 
 
-def all_of(session: Session, order_id: str) -> list[RequestView]:
-    """Every request of an order, oldest first."""
-    rows = session.scalars(
-        select(CancellationRequest)
-        .where(CancellationRequest.order_id == order_id)
-        .order_by(CancellationRequest.requested_at, CancellationRequest.id)
-    )
-    return [_view(row) for row in rows]
-
-
-def _verdict(session: Session, order: OrderView) -> Verdict:
+def _verdict(session: Session, order: OrderView, now: datetime) -> Verdict:
     request = latest_of(session, [order.id]).get(order.id)
-    is_open = request is not None and request.state == "pending_seller"
-    return Verdict(rules.can_cancel(order.state, order.frozen, is_open), order, request)
+    made = requests_made(session, [order.id]).get(order.id, 0)
+    is_open = request is not None and request.open
+    rule = rules.can_cancel(order, now, request_open=is_open, earlier_requests=made)
+    return Verdict(rule, order, request)
 
 
-def _new_quote(session: Session, verdict: Verdict, now: datetime) -> Quote:
+def _check_pieces(order: OrderView, kind: str, pieces: Mapping[str, int]) -> None:
+    """Raises unless ``pieces`` can be cancelled, all together, in a cancellation of ``kind``."""
+    there = rules.open_pieces(order, kind)
+    if not pieces:
+        raise InvalidInput("choose at least one item to cancel")
+    for line_id, qty in pieces.items():
+        if order.line(line_id) is None:
+            raise InvalidInput(f"order {order.number} has no line {line_id}")
+        most = there.get(line_id, 0)
+        if not isinstance(qty, int) or isinstance(qty, bool) or not 0 < qty <= most:
+            raise InvalidInput(f"of line {line_id} at most {most} pieces can be cancelled, and at least 1")
+    if dict(pieces) == there:
+        return
+    if kind == INSTANT:
+        raise NotAllowed(f"order {order.number} is not paid yet and can only be cancelled as a whole")
+    if kind == INTERCEPT:
+        raise NotAllowed(f"order {order.number} is on its way and can only be called back as a whole")
+    if not order.policy.partial_cancel:
+        raise NotAllowed(f"the seller's terms let order {order.number} be cancelled only as a whole")
+
+
+def _check_again(
+    session: Session, order: OrderView, shown: QuoteRow, reason_code: str, now: datetime
+) -> Terms | Submitted:
+    """The terms to submit under, when what was shown still holds; otherwise the answer to the submit."""
+    verdict = _verdict(session, order, now)
+    if verdict.rule.why == "already_requested":
+        return Submitted("already_requested", verdict, request=verdict.request)
+    if verdict.rule.kind == NO:
+        return Submitted("refused", verdict)
+    old = Terms.from_json(shown.terms)
+    pieces = _still_there(order, verdict.rule.kind, old)
+    if pieces is not None and not pieces:
+        return Submitted("refused", replace(verdict, rule=rules.GONE))
+    fault = _fault(rules.reason(order.state, reason_code))
+    fresh = rules.terms(order, verdict.rule.kind, refunds.ranges(session), now, pieces=pieces, fault=fault)
+    expired = now >= shown.expires_at
+    if not expired and fresh.fingerprint(order.version) == shown.hash:
+        return fresh
+    moved = order.version != shown.order_version
+    changed = (*("expired",) * expired, *("order_changed",) * moved, *old.changes(fresh))
+    new = _new_quote(session, verdict, pieces, fault, now)
+    return Submitted("requote", verdict, quote=new, changed=changed)
+
+
+def _still_there(order: OrderView, kind: str, old: Terms) -> dict[str, int] | None:
+    """What is left of the pieces that were shown; None: all of the order was meant and is meant still."""
+    if old.scope == "all":
+        return None
+    there = rules.open_pieces(order, kind) if kind not in (INSTANT, INTERCEPT) else {}
+    left = {line_id: min(qty, there.get(line_id, 0)) for line_id, qty in old.pieces.items()}
+    return {line_id: qty for line_id, qty in left.items() if qty}
+
+
+def _repeated(session: Session, saved: Mapping[str, Any], order: OrderView, now: datetime) -> Submitted:
+    return Submitted(saved["outcome"], _verdict(session, order, now), request=get(session, saved["request_id"]))
+
+
+def _reason(order: OrderView, code: str) -> Reason:
+    found = rules.reason(order.state, code)
+    if found is None:
+        raise InvalidInput(f"{code!r} is not a reason for an order that is {order.state}")
+    return found
+
+
+def _fault(chosen: Reason | None) -> str:
+    return chosen.fault if chosen else "buyer"
+
+
+def _new_quote(
+    session: Session, verdict: Verdict, pieces: Mapping[str, int] | None, fault: str, now: datetime
+) -> Quote:
     order = verdict.order
-    offered = rules.terms(order, verdict.rule.kind, refunds.ranges(session), now)
+    offered = rules.terms(order, verdict.rule.kind, refunds.ranges(session), now, pieces=pieces, fault=fault)
     row = QuoteRow(
         id=new_id(),
         order_id=order.id,
         customer_id=order.customer_id,
         order_version=order.version,
-        terms=_json(asdict(offered)),
+        terms=offered.to_json(),
         hash=offered.fingerprint(order.version),
         created_at=now,
         expires_at=now + rules.QUOTE_LIFETIME,
@@ -304,20 +302,22 @@ def _insert(
     session: Session,
     order: OrderView,
     shown: QuoteRow,
+    agreed: Terms,
     chosen: Reason,
     note: str | None,
     key: str,
     now: datetime,
     conversation_id: str | None,
-    agreed: Terms,
 ) -> CancellationRequest:
-    instant = agreed.kind == rules.INSTANT
+    instant = agreed.kind == INSTANT
     row = CancellationRequest(
         id=new_id(),
         order_id=order.id,
         customer_id=order.customer_id,
+        scope=agreed.scope,
+        kind=agreed.kind,
         reason_code=chosen.code,
-        reason_note=(note or "").replace("\0", "").strip()[: rules.NOTE_MAX] or None,  # PostgreSQL stores no NUL
+        reason_note=requests.clean(note)[: rules.NOTE_MAX] or None,
         fault=chosen.fault,
         state="approved" if instant else "pending_seller",
         quote_id=shown.id,
@@ -328,81 +328,9 @@ def _insert(
         conversation_id=conversation_id,
         idempotency_key=key,
     )
+    row.lines = [CancellationLine(line_id=line_id, qty=qty) for line_id, qty in agreed.pieces.items()]
     session.add(row)
     session.flush()
     actor = Actor("system") if instant else Actor("buyer", order.customer_id)
     created(session, row, REQUEST_MACHINE, actor, now, chosen.code)
     return row
-
-
-def _pending_of(order_id: str) -> Any:
-    return (
-        select(CancellationRequest)
-        .where(CancellationRequest.order_id == order_id, CancellationRequest.state == "pending_seller")
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-
-
-def _short(what: str, value: str | None) -> str:
-    """``value`` without blanks around it; raises InvalidInput where its column could not hold it."""
-    text = (value or "").strip()
-    if len(text) > _SHORT_TEXT:
-        raise InvalidInput(f"a {what} has at most {_SHORT_TEXT} characters")
-    return text
-
-
-def _silence_has_approved(row: CancellationRequest, order: OrderView, now: datetime) -> bool:
-    if row.respond_by is None or not rules.belongs_to_timer(row.respond_by, now):
-        return False
-    return rules.outcome_of_silence(order.policy.on_silence, order.state, order.frozen) == "approved"
-
-
-def _open_request(session: Session, request_id: str, now: datetime) -> tuple[CancellationRequest, OrderView]:
-    found = get(session, request_id)
-    order = orders.get_by_id(session, found.order_id, lock=True)
-    row = session.scalars(_pending_of(order.id)).one_or_none()
-    if row is None or row.id != request_id:
-        state = get(session, request_id).state
-        raise Conflict(f"request {request_id} is {state}; there is nothing left to decide")
-    if row.respond_by is not None and rules.belongs_to_timer(row.respond_by, now):
-        raise Conflict(f"the time to answer ended at {row.respond_by.isoformat()}; the deadline decides now")
-    return row, order
-
-
-def _approve(
-    session: Session, row: CancellationRequest, order: OrderView, actor: Actor, decided_by: str, now: datetime
-) -> None:
-    change_state(session, row, "approved", REQUEST_MACHINE, actor, now, None, decided_by=decided_by, decided_at=now)
-    agreed = rules.terms(order, rules.INSTANT, refunds.ranges(session), now)
-    _cancel_order(session, order, row, agreed, actor, now)
-    outbox.notify_buyer(session, row.customer_id, "request_approved", now, request_id=row.id)
-
-
-def _cancel_order(
-    session: Session, order: OrderView, row: CancellationRequest, agreed: Terms, actor: Actor, now: datetime
-) -> None:
-    orders.move(
-        session, order.id, "cancelled", actor, now, f"cancellation request {row.id}",
-        cancelled_at=now, close_reason="buyer_cancelled",
-    )  # fmt: skip
-    orders.cancel_lines(session, order.id)
-    orders.settle_coupons(session, order.id, agreed.coupon_effect == "balance", now)
-    orders.void_uncaptured(session, order.group_id, now)
-    refunds.grant(session, order, "cancellation", row.id, agreed.refund, now)
-
-
-def _json(value: Any) -> Any:
-    """Dates as ISO text, so that a quote is kept exactly as it was shown."""
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _view(row: CancellationRequest) -> RequestView:
-    return RequestView(
-        row.id, row.order_id, row.state, row.reason_code, row.reason_note, row.requested_at, row.respond_by,
-        row.decided_by, row.decided_at, row.reject_reason, row.proof_tracking,
-    )  # fmt: skip

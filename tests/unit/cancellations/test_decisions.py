@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from recourse.cancellations import service as cancellations
 from recourse.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, RecourseError
-from recourse.core.outbox import Outbox
+from recourse.core.outbox import BUYER_NOTICE, Outbox
 from recourse.demo import shop
 from recourse.demo.shop import Given, Item
+from recourse.fulfilment import service as fulfilment
 from recourse.orders.models import Order
 from recourse.orders.rules import OrderView
 from recourse.refunds import service as refunds
@@ -26,7 +27,8 @@ SECOND = timedelta(seconds=1)
 
 def notices(world: World) -> list[str]:
     with world.reading() as session:
-        return [row.payload["kind"] for row in session.scalars(select(Outbox).order_by(Outbox.created_at))]
+        rows = session.scalars(select(Outbox).where(Outbox.topic == BUYER_NOTICE).order_by(Outbox.created_at))
+        return [row.payload["kind"] for row in rows]
 
 
 def due(world: World) -> list[str]:
@@ -63,7 +65,7 @@ def test_rejection_keeps_the_order_and_its_reason(world: World) -> None:
     world.reject(request_id, "  Made to order.  ")
     with world.reading() as session:
         request = cancellations.get(session, request_id)
-        verdict = cancellations.can_cancel(session, BUYER, number)
+        verdict = cancellations.can_cancel(session, BUYER, number, world.now)
     assert (request.state, request.reject_reason, request.proof_tracking) == ("rejected", "Made to order.", None)
     assert world.see(number).state == "to_ship"
     assert verdict.request == request
@@ -84,28 +86,45 @@ def test_one_order_of_a_shared_checkout_leaves_the_other_alone(world: World) -> 
     assert [leg.amount.amount_minor for leg in refund.legs] == [2500]
 
 
+HOUR = timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
-    ("reason", "tracking", "problem"),
+    ("reason", "tracking", "shipped_at", "problem"),
     [
-        ("", None, "needs a reason"),
-        ("   ", "PW1", "needs a reason"),
-        ("Already shipped", None, "tracking number as proof"),
-        ("ALREADY SHIPPED", "  ", "tracking number as proof"),
-        ("Already shipped", "X" * 41, "at most 40 characters"),
+        ("", None, None, "needs a reason"),
+        ("   ", "PW1", None, "needs a reason"),
+        ("x" * 501, None, None, "at most 500 characters"),
+        ("Already shipped", None, NOW - HOUR, "tracking number and the date of shipment as proof"),
+        ("ALREADY SHIPPED", "  ", NOW - HOUR, "tracking number and the date of shipment as proof"),
+        ("Already shipped", "PW1", None, "tracking number and the date of shipment as proof"),
+        ("Already shipped", "PW1", NOW + SECOND, "is in the future"),
+        ("Already shipped", "PW1", NOW - 4 * HOUR, "before the order"),
+        ("Already shipped", "PW1", (NOW - HOUR).replace(tzinfo=None), "needs its zone"),
+        ("Already shipped", "X" * 41, NOW - HOUR, "at most 40 characters"),
     ],
 )
-def test_a_rejection_says_why_and_proves_it(world: World, reason: str, tracking: str | None, problem: str) -> None:
+def test_a_rejection_says_why_and_proves_it(
+    world: World, reason: str, tracking: str | None, shipped_at: datetime | None, problem: str
+) -> None:
     request_id = world.ask(world.order())
     with pytest.raises(InvalidInput, match=problem):
-        world.reject(request_id, reason, tracking)
+        world.reject(request_id, reason, tracking, shipped_at)
     assert world.request_state(request_id) == "pending_seller"
+
+
+def test_shipped_this_very_second_is_not_the_future(world: World) -> None:
+    request_id = world.ask(world.order())
+    world.reject(request_id, "Already shipped", "PW1", world.now)
+    assert world.request_state(request_id) == "rejected"
 
 
 def test_already_shipped_with_its_proof_is_a_rejection(world: World) -> None:
     request_id = world.ask(world.order())
-    world.reject(request_id, "Already shipped", " PW123 ")
-    with world.reading() as session:
-        assert cancellations.get(session, request_id).proof_tracking == "PW123"
+    shipped_at = NOW - timedelta(hours=1)
+    world.reject(request_id, "Already shipped", " PW123 ", shipped_at)
+    request = world.request(request_id)
+    assert (request.proof_tracking, request.proof_shipped_at) == ("PW123", shipped_at)
 
 
 @pytest.mark.parametrize("first", ["approve", "reject"])
@@ -280,7 +299,7 @@ def test_shipping_without_a_request_tells_nobody(world: World) -> None:
 def test_a_parcel_has_a_carrier_and_a_tracking_number(world: World, carrier: str, tracking: str) -> None:
     number = world.order()
     with pytest.raises(InvalidInput), world.transaction() as session:
-        cancellations.seller_ships(session, number, carrier, tracking, NOW, SELLER)
+        fulfilment.seller_ships(session, number, carrier, tracking, NOW, SELLER)
     assert world.see(number).state == "to_ship"
 
 
