@@ -1,0 +1,1 @@
+"""Disputes: a claim about one line, negotiated, then decided."""
