@@ -1,0 +1,1 @@
+"""Buyer and seller: messages, what a seller asks for, and offers."""
