@@ -1,0 +1,1 @@
+"""Privacy: erasure and export of one buyer's data."""

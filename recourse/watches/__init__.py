@@ -1,0 +1,1 @@
+"""Stock watches: one notice when a product is back."""
