@@ -1,0 +1,1 @@
+"""Orders in and out: the importer and the exporter."""
