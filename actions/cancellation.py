@@ -15,7 +15,7 @@ from recourse.cancellations import rules
 from recourse.cancellations import service as cancellations
 from recourse.cancellations.service import Submitted
 from recourse.core.consent import corrects, plain_answer, refuses_to_cancel
-from recourse.core.errors import NotFound
+from recourse.core.errors import Conflict, NotFound
 from recourse.overview import service as overview
 from recourse.overview.service import CANCELLABLE, Case
 from recourse.replies import cancellation as say
@@ -32,10 +32,12 @@ _ASK_ORDER = {
 }
 _OTHER_WISHES = frozenset(
     """greet goodbye thank help bot_challenge stop ask_human open_dispute refund_status order_status list_orders affirm deny
-    choose_reason confirm_quote decline_quote""".split()
+    choose_reason confirm_quote decline_quote withdraw_request confirm_withdrawal""".split()
 )
 """Intents that do not answer "which order" or "why": the form leaves them to the rules."""
-_ABOUT_ANY_ORDER = frozenset({"order_status", "refund_status", "list_orders", "ask_human", "open_dispute", "stop"})
+_ABOUT_ANY_ORDER = frozenset(
+    """order_status refund_status list_orders ask_human open_dispute stop withdraw_request confirm_withdrawal""".split()
+)
 """Intents that may name an order without choosing it: "where is the refund for RC-1042-7716?" cancels nothing."""
 
 _LOOK_BACK = 50
@@ -138,7 +140,7 @@ class AskCancelConfirm(BuyerAction):
         if reason is None:
             turn.say(say.ask_reason(turn.voice, item))
             return [SlotSet("cancel_reason", None), SlotSet("requested_slot", "cancel_reason")]
-        quote = cancellations.quote(turn.session, turn.buyer.id, item.order.number, turn.now)
+        quote = cancellations.quote(turn.session, turn.buyer.id, item.order.number, turn.now, reason_code=reason.code)
         turn.say(say.summary(turn.voice, item, quote, reason, turn.slot("cancel_note")))
         return [SlotSet("cancel_quote", quote.id)]
 
@@ -185,25 +187,86 @@ class StopNothing(BuyerAction):
     action_name = "action_stop_nothing"
 
     def answer(self, turn: Turn) -> Events:
-        page, _ = overview.page(turn.session, turn.buyer.id, turn.now, limit=_LOOK_BACK)
-        pending = [item for item in page if item.pending]
-        turn.say(say.request_stands(turn.voice, pending[0]) if pending else Say("utter_stopped_nothing"))
+        item = _open_request(turn)
+        if item is None or item.request is None:
+            turn.say(Say("utter_stopped_nothing"))
+        else:
+            turn.say(say.request_stands(turn.voice, item, item.request))
         return []
+
+
+class WithdrawRequest(BuyerAction):
+    """The buyer wants to keep an order after all: asks before the request is taken back."""
+
+    action_name = "action_withdraw_request"
+
+    def answer(self, turn: Turn) -> Events:
+        item = _open_request(turn, turn.entity("order_number"))
+        if item is None or item.request is None:
+            turn.say(Say("utter_withdraw_nothing"))
+        elif item.pending:
+            turn.say(say.ask_withdraw(turn.voice, item, item.request))
+        else:
+            turn.say(say.decided(turn.voice, item, item.request))
+        return []
+
+
+class ConfirmWithdrawal(BuyerAction):
+    """Takes a request back, once. Only the button says which one; typed words never do it."""
+
+    action_name = "action_confirm_withdrawal"
+    writes = True
+
+    def answer(self, turn: Turn) -> Events:
+        request_id = turn.entity("request")
+        if turn.text or not isinstance(request_id, str):
+            turn.say(Say("utter_nothing_pending"))
+            return []
+        try:
+            cancellations.withdraw(turn.session, turn.buyer.id, request_id, turn.now)
+        except NotFound:
+            turn.say(Say("utter_withdraw_nothing"))
+            return []
+        except Conflict:
+            pass  # decided meanwhile: what became of it is said below
+        item = overview.of_request(turn.session, request_id, turn.now)
+        if item.request is not None:
+            turn.say(say.decided(turn.voice, item, item.request))
+        return [SlotSet("order_in_focus", item.order.number)]
+
+
+def _open_request(turn: Turn, number: Any = None) -> Case | None:
+    """The buyer's order ``number`` if it ever had a request; without a number the newest one with an open request."""
+    if isinstance(number, str):
+        try:
+            item = overview.case(turn.session, turn.buyer.id, number, turn.now)
+        except NotFound:
+            return None
+        return item if item.request is not None else None
+    page, _ = overview.page(turn.session, turn.buyer.id, turn.now, limit=_LOOK_BACK)
+    return next((item for item in page if item.pending), None)
 
 
 def _tell(turn: Turn, result: Submitted) -> Events:
     item = overview.case(turn.session, turn.buyer.id, result.verdict.order.number, turn.now)
     if result.outcome == "requote":
-        turn.say(Say("utter_cancel_changed"))
+        turn.say(say.changed(result.changed))
         return [SlotSet("cancel_quote", None), SlotSet("cancel_confirm", None), FollowupAction("cancel_form")]
-    if item.order.state == "cancelled":
-        turn.say(say.done(turn.voice, item))
-    elif item.pending and item.request is not None:
-        words = say.already_requested if result.outcome == "already_requested" else say.requested
-        turn.say(words(turn.voice, item, item.request))
-    else:
-        turn.say(say.refused(turn.voice, item))
+    turn.say(_came_of_it(turn, result, item))
     return [*forget(), SlotSet("order_in_focus", item.order.number)]
+
+
+def _came_of_it(turn: Turn, result: Submitted, item: Case) -> Say:
+    """What to say of a submit, from the rows as they are now: a repeated one may find its request decided."""
+    request = result.request
+    if result.outcome == "refused":
+        return say.refused(turn.voice, item, result.verdict.rule)
+    if request is not None and request.open:
+        words = say.already_requested if result.outcome == "already_requested" else say.requested
+        return words(turn.voice, item, request)
+    if result.outcome == "cancelled" or request is None:
+        return say.done(turn.voice, item)
+    return say.decided(turn.voice, overview.of_request(turn.session, request.id, turn.now), request)
 
 
 async def _quietly(dispatcher: CollectingDispatcher, tracker: Tracker, work: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from actions.cancellation import forget
 from actions.turn import BuyerAction, Events, Turn
 from recourse.conversations import service as conversations
 from recourse.handoff import service as handoff
-from recourse.orders import service as orders
+from recourse.orders import finding
 from recourse.overview import service as overview
 from recourse.overview.service import Case
 from recourse.replies.voice import Say
@@ -65,9 +65,9 @@ def _open(turn: Turn, item: Case | None, reason: str) -> Events:
 def _order(turn: Turn) -> Case | None:
     """The order that the case is about: named now, else the one that the running flow or the last answer was about."""
     asked = order_choice.query(turn)
-    found = orders.find(turn.session, turn.buyer.id, asked).orders if order_choice.says_something(asked) else ()
+    found = finding.find(turn.session, turn.buyer.id, asked).orders if order_choice.says_something(asked) else ()
     if len(found) != 1:
         slots = (turn.slot("cancel_order"), turn.slot("refund_order"), turn.slot("order_in_focus"))
         number = next((slot for slot in slots if isinstance(slot, str)), None)
-        found = orders.by_numbers(turn.session, turn.buyer.id, [number]) if number else ()
+        found = finding.by_numbers(turn.session, turn.buyer.id, [number]) if number else ()
     return overview.cases(turn.session, found, turn.now)[0] if found else None

@@ -1,4 +1,4 @@
-"""Which order is meant: shared by every flow that needs one. The search itself is ``recourse.orders.service.find``."""
+"""Which order is meant: shared by every flow that needs one. The search itself is ``recourse.orders.finding.find``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from actions.turn import Turn
 from recourse.core.consent import excludes
-from recourse.orders import service as orders
-from recourse.orders.search import OrderQuery, content_words
+from recourse.orders import finding
+from recourse.orders.search import OrderQuery, content_words, references
 from recourse.overview import service as overview
 from recourse.overview.service import Case
 
@@ -56,7 +56,7 @@ def is_explicit(asked: OrderQuery) -> bool:
 
 def says_something(asked: OrderQuery) -> bool:
     """Is there anything in the message that could name an order?"""
-    return is_explicit(asked) or bool(content_words(asked.text))
+    return is_explicit(asked) or bool(content_words(asked.text) or references(asked.text))
 
 
 def shown(turn: Turn) -> list[str]:
@@ -82,7 +82,7 @@ def resolve(
     if excludes(asked.text) and not is_explicit(asked):
         return Resolution(None, "choose", tuple(default()))
     if says_something(asked):
-        found = orders.find(turn.session, turn.buyer.id, asked, states)
+        found = finding.find(turn.session, turn.buyer.id, asked, states)
         cases = tuple(overview.cases(turn.session, found.orders, turn.now))
         if len(cases) == 1 and found.sure:
             return Resolution(cases[0])
@@ -103,7 +103,7 @@ def candidates(turn: Turn, default: Callable[[], Sequence[Case]]) -> tuple[str, 
     kind = str(choice.get("kind", "choose")) if isinstance(choice, dict) else "choose"
     if kind not in ("near", "ambiguous") or not numbers:
         return kind, default()
-    own = orders.by_numbers(turn.session, turn.buyer.id, numbers)
+    own = finding.by_numbers(turn.session, turn.buyer.id, numbers)
     return kind, overview.cases(turn.session, own, turn.now)
 
 
@@ -114,7 +114,7 @@ def _pointed_at(turn: Turn, asked: OrderQuery) -> Case | None:
         return None
     if not _POINTING & set(asked.text.lower().replace("?", " ").replace(".", " ").split()):
         return None
-    own = orders.by_numbers(turn.session, turn.buyer.id, [focus])
+    own = finding.by_numbers(turn.session, turn.buyer.id, [focus])
     return overview.cases(turn.session, own, turn.now)[0] if own else None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from recourse.cancellations.rules import NO
 from recourse.overview.service import Case
 from recourse.replies.voice import Say, Voice
+from recourse.replies.waiting import waiting
 
 PAGE = 5
 
@@ -60,11 +61,10 @@ def status(voice: Voice, item: Case) -> str:
 def next_step(voice: Voice, item: Case) -> str:
     """One sentence on what happens next, from the dates of this order's rows."""
     order = item.order
-    if item.label == "cancellation_requested" and item.request and item.request.respond_by:
-        silence = voice.text(f"utter_silence_{order.policy.on_silence}")
-        return voice.text("utter_next_requested", respond_by=voice.when(item.request.respond_by), silence=silence)
-    if item.label == "on_hold":
-        return voice.text("utter_next_on_hold")
+    if item.label == "cancellation_requested" and item.request:
+        return voice.text("utter_next_requested", waiting=waiting(voice, item, item.request))
+    if item.label in ("on_hold", "bank_dispute", "in_dispute", "return_open"):
+        return voice.text(f"utter_next_{item.label}")
     if order.state == "awaiting_payment" and order.pay_by:
         return voice.text("utter_next_awaiting_payment", pay_by=voice.when(order.pay_by))
     if order.state == "to_ship" and order.ship_by:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from recourse.overview.service import Case
 from recourse.refunds.service import LegView, RefundView
 from recourse.replies.voice import Say, Voice
+from recourse.replies.waiting import waiting
 
 
 def refund_status(voice: Voice, item: Case) -> Say:
@@ -15,10 +16,11 @@ def refund_status(voice: Voice, item: Case) -> Say:
         "number": item.order.number,
         "title": voice.order_title(item.order),
         "date": voice.moment_day(item.refund.accepted_at),
-        "lines": lines(voice, item.refund),
+        "lines": "\n".join(lines(voice, each) for each in item.refunds or (item.refund,)),
     }
     buttons = []
-    troubled = item.refund.overdue or any(leg.state in ("failed", "reversed") for leg in item.refund.legs)
+    given = item.refunds or (item.refund,)
+    troubled = any(each.overdue or any(leg.state in ("failed", "reversed") for leg in each.legs) for each in given)
     if troubled:
         buttons.append(voice.button("utter_button_person", "ask_human", order_number=item.order.number))
     return Say("utter_refund_late" if troubled else "utter_refund_status", values, tuple(buttons))
@@ -26,7 +28,7 @@ def refund_status(voice: Voice, item: Case) -> Say:
 
 def lines(voice: Voice, refund: RefundView) -> str:
     """One line for each refund leg, and one for coupon value that went to the balance."""
-    parts = [_leg(voice, leg) for leg in refund.legs]
+    parts = [leg_line(voice, leg) for leg in refund.legs]
     if refund.coupon_credit.amount_minor:
         parts.append(voice.text("utter_refund_coupon_credited", amount=voice.money(refund.coupon_credit)))
     return "\n".join(parts)
@@ -36,9 +38,8 @@ def no_refund(voice: Voice, item: Case) -> Say:
     """Why there is no refund for this order, from its rows."""
     order, request = item.order, item.request
     values = {"number": order.number, "title": voice.order_title(order)}
-    if item.pending and request is not None and request.respond_by is not None:
-        values["respond_by"] = voice.when(request.respond_by)
-        values["silence"] = voice.text(f"utter_silence_{order.policy.on_silence}")
+    if item.pending and request is not None:
+        values["waiting"] = waiting(voice, item, request)
         return Say("utter_no_refund_requested", values)
     if order.state in ("awaiting_payment", "payment_review") or (order.state == "cancelled" and not order.paid_at):
         return Say("utter_no_refund_never_charged", values)
@@ -54,7 +55,35 @@ def no_refund(voice: Voice, item: Case) -> Say:
     return Say("utter_no_refund_not_cancelled", values, buttons)
 
 
-def _leg(voice: Voice, leg: LegView) -> str:
+def outcome(voice: Voice, item: Case) -> str:
+    """What comes back for an order that has ended: its refund line by line, money that was only reserved, or nothing."""
+    if item.refund is not None:
+        return lines(voice, item.refund)
+    reserved = reserved_lines(voice, item) if item.order.state == "cancelled" and item.order.total_paid else []
+    return "\n".join(reserved or [voice.text("utter_nothing_to_refund")])
+
+
+def reserved_lines(voice: Voice, item: Case) -> list[str]:
+    """One line for each tender that was only authorised; one that other orders share is not said to be released."""
+    return [
+        voice.text(
+            "utter_refund_voided_shared" if tender.shared else "utter_refund_voided",
+            amount=voice.money(item.order.money(tender.amount)),
+            instrument=tender.instrument,
+        )
+        for tender in item.order.tenders
+        if not tender.captured
+    ]
+
+
+def failure(voice: Voice, leg: LegView) -> str:
+    """Why a leg failed, in plain words; a reason that has none is said to be unknown."""
+    name = f"utter_failure_{leg.failure_reason or 'unknown'}"
+    return voice.text(name if name in voice.words else "utter_failure_unknown")
+
+
+def leg_line(voice: Voice, leg: LegView) -> str:
+    """One refund leg in one line."""
     values = {
         "amount": voice.money(leg.amount),
         "instrument": leg.instrument,
@@ -64,7 +93,7 @@ def _leg(voice: Voice, leg: LegView) -> str:
         values["date"] = voice.moment_day(leg.settled_at)
         values["reference"] = voice.text("utter_leg_reference", reference=leg.reference) if leg.reference else ""
     if leg.state == "failed":
-        values["failure"] = voice.text(f"utter_failure_{leg.failure_reason or 'unknown'}")
+        values["failure"] = failure(voice, leg)
     if leg.overdue:
         values["last"] = voice.day(leg.expected_to)
         return voice.text("utter_leg_overdue", **values)

@@ -14,6 +14,7 @@ from recourse.cancellations.models import CancellationRequest
 from recourse.core.db import reading, transaction
 from recourse.core.errors import RecourseError
 from recourse.core.transitions import Actor
+from recourse.fulfilment import service as fulfilment
 from runner import checking, rows
 from runner.channels import Channel, ChannelError, Rest, Socket
 from runner.engine_log import EngineLog
@@ -155,14 +156,15 @@ class _Play:
         with transaction(self._stack.engine) as session:
             if step.value == "ship":
                 tracking = step.tracking or "PX123456789"
-                cancellations.seller_ships(session, number, "Parcel Express", tracking, now, actor)
+                fulfilment.seller_ships(session, number, "Parcel Express", tracking, now, actor)
                 return
             request = self._open_request(number)
             if step.value == "approve":
                 cancellations.seller_approves(session, request, now, actor)
             else:
                 reason = step.reason or "The order is already packed"
-                cancellations.seller_rejects(session, request, reason, step.tracking, now, actor)
+                shipped_at = now if step.tracking else None
+                cancellations.seller_rejects(session, request, reason, step.tracking, now, actor, shipped_at)
 
     def _order_of(self, step: Step) -> str:
         if step.order is None and len(self._cast.orders) == 1:

@@ -92,7 +92,8 @@ def running() -> Iterator[Stack]:
 def _started(data: Path) -> Iterator[Stack]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("RECOURSE_")}
     port = free_port()
-    env |= {"RECOURSE_DATA": str(data), "RECOURSE_PORT": str(port)}
+    # Stand-ins for the provider and the sellers would change orders behind the tests' back.
+    env |= {"RECOURSE_DATA": str(data), "RECOURSE_PORT": str(port), "RECOURSE_SIMULATORS": "off"}
     where = layout(from_environment(env))
     _share_models(data)
     log = data / "up.log"

@@ -14,7 +14,8 @@ from babel import Locale
 from rapidfuzz.distance import OSA
 from sqlalchemy import Engine, func, select
 
-from recourse.cancellations import service as cancellations
+from recourse import worker
+from recourse.audit import service as audit
 from recourse.core import outbox
 from recourse.core.clock import zone
 from recourse.core.db import engine_for, reading, transaction
@@ -26,7 +27,10 @@ from recourse.demo.people import BUYERS, SELLERS
 from recourse.demo.plan import PLAN
 from recourse.demo.scenarios import SCENARIOS
 from recourse.demo.seed import NotEmpty, Seeded, number_of, seed
+from recourse.messages import offers
+from recourse.messages import service as messages
 from recourse.migrations.tables import metadata
+from recourse.orders import finding
 from recourse.orders import service as orders
 from recourse.orders.models import Order, Shipment
 from recourse.orders.rules import STATES, OrderView
@@ -35,7 +39,6 @@ from recourse.overview import service as overview
 from recourse.overview.service import Case
 from recourse.refunds.models import RefundLeg, RefundSla
 from recourse.sellers.models import Seller, SellerPolicy
-from tests.unit import audit
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 WANTED = {
@@ -74,7 +77,7 @@ def cases(demo: Engine, buyer: str | None = None, scenario: str | None = None) -
 def test_it_can_be_seeded_once_and_started_over(store: Engine) -> None:
     with transaction(store) as session:
         seeded = seed(session, NOW, reset=True)  # an empty store may be reset, too
-    assert seeded == Seeded(12, 12, sum(map(len, PLAN.values())), seeded.scenarios)
+    assert seeded == Seeded(12, 13, sum(map(len, PLAN.values())), seeded.scenarios)
     with reading(store) as session:
         counts = dict(session.execute(select(Order.scenario, func.count()).group_by(Order.scenario)).all())  # type: ignore[arg-type]
     assert counts == seeded.scenarios
@@ -88,7 +91,7 @@ def test_it_can_be_seeded_once_and_started_over(store: Engine) -> None:
     with reading(store) as session:
         assert session.scalar(select(func.count()).select_from(Order)) == again.orders
         assert session.scalar(select(func.max(Order.placed_at))) > later - timedelta(days=1)
-        audit.check(session)
+        assert audit.violations(session) == []
 
 
 def test_starting_over_never_deletes_real_buyers(store: Engine) -> None:
@@ -115,10 +118,13 @@ def test_it_is_right_on_any_day(sqlite_template: Path, tmp_path: Path, now: date
     engine = seeded_at(now, sqlite_template, tmp_path)
     assert time.process_time() - started < 10, "seeding must stay a matter of seconds"
     with reading(engine) as session:
-        audit.check(session)
+        assert audit.violations(session) == []
         found = overview.cases(session, orders.everything(session, None, (), None), now)
         assert {case.order.scenario for case in found if case.refund and case.refund.overdue} == {"refund_overdue"}
-        assert cancellations.due(session, now) == []
+        due = {machine.machine: set(machine.due(session, now, 100)) for machine in worker.MACHINES}
+        late = {leg.id for case in found if case.refund and case.refund.overdue for leg in case.refund.legs}
+        assert due.pop("refund_leg") == late, "late money is all that a worker finds in a fresh demo"
+        assert not any(due.values()), due
     engine.dispose()
 
 
@@ -154,7 +160,7 @@ def test_every_situation_is_there(demo: Engine) -> None:
     assert set(counts) >= WANTED
     assert set(counts) == set(SCENARIOS)
     assert {case.order.state for case in cases(demo)} == set(STATES)
-    assert 110 <= counts.total() <= 145
+    assert 150 <= counts.total() <= 185
 
 
 def test_every_buyer_has_enough_to_talk_about(demo: Engine) -> None:
@@ -175,8 +181,8 @@ def test_b_1012_has_exactly_one_order_to_cancel(demo: Engine) -> None:
 
 def test_headphones_are_clear_for_one_buyer_and_ambiguous_for_another(demo: Engine) -> None:
     with reading(demo) as session:
-        clear = orders.find(session, "b-1001", OrderQuery(text="I want to cancel the headphones"))
-        unclear = orders.find(session, "b-1002", OrderQuery(text="I want to cancel the headphones"))
+        clear = finding.find(session, "b-1001", OrderQuery(text="I want to cancel the headphones"))
+        unclear = finding.find(session, "b-1002", OrderQuery(text="I want to cancel the headphones"))
     assert [order.number for order in clear.orders] == ["RC-1042-7713"]
     assert [order.scenario for order in unclear.orders] == ["paid_unsent", "paid_unsent"]
 
@@ -207,7 +213,7 @@ def test_only_one_buyer_has_unread_news(demo: Engine) -> None:
         ("ship_blocked", "to_ship", "paid_unsent"),
         ("cancellation_pending", "to_ship", "already_requested"),
         ("frozen", "to_ship", "frozen"),
-        ("partially_shipped", "partially_shipped", "partially_shipped"),
+        ("partially_shipped", "partially_shipped", "rest_unsent"),
         ("shipped", "shipped", "shipped"),
         ("cancellation_rejected", "shipped", "shipped"),
         ("request_superseded", "shipped", "shipped"),
@@ -218,6 +224,21 @@ def test_only_one_buyer_has_unread_news(demo: Engine) -> None:
         ("refund_in_progress", "cancelled", "already_cancelled"),
         ("seller_cancelled", "cancelled", "already_cancelled"),
         ("closed", "closed", "closed"),
+        ("part_pending", "to_ship", "already_requested"),
+        ("part_cancelled", "to_ship", "paid_unsent"),
+        ("intercept_possible", "shipped", "on_its_way"),
+        ("intercept_pending", "shipped", "already_requested"),
+        ("ship_deadline_near", "to_ship", "paid_unsent"),
+        ("ship_deadline_over", "cancelled", "already_cancelled"),
+        ("part_not_shipped", "delivered", "delivered"),
+        ("unpaid_expired", "cancelled", "already_cancelled"),
+        ("lost_refunded", "closed", "closed"),
+        ("dispute_open", "delivered", "in_dispute"),
+        ("dispute_countered", "delivered", "in_dispute"),
+        ("return_open", "delivered", "return_open"),
+        ("offer_open", "to_ship", "already_requested"),
+        ("refund_needs_details", "cancelled", "already_cancelled"),
+        ("refund_replaced", "cancelled", "already_cancelled"),
     ],
 )
 def test_a_scenario_is_what_it_says(demo: Engine, scenario: str, state: str, verdict: str) -> None:
@@ -296,6 +317,49 @@ def test_special_orders_have_what_makes_them_special(demo: Engine) -> None:
     assert any(order.policy.clause for order in every("cancellation_rejected"))
 
 
+def test_new_stories_tell_what_they_promise(demo: Engine) -> None:
+    def each(scenario: str) -> list[Case]:
+        found = cases(demo, scenario=scenario)
+        assert found
+        return found
+
+    for case in each("part_pending"):
+        assert case.request is not None
+        assert (case.request.scope, len(case.request.pieces)) == ("lines", 1)
+        assert len(case.order.lines) > 1
+    for case in each("part_cancelled"):
+        assert [bool(line.qty_cancelled) for line in case.order.lines] == [True, False]
+    for case in each("intercept_possible") + each("intercept_pending"):
+        policy = case.order.policy
+        assert (policy.after_shipment, policy.fee_kind) == ("ask_seller", "percent")
+        assert policy.fee_value
+        assert policy.clause, "a fee is said before"
+    for case in each("ship_deadline_near"):
+        assert case.order.ship_by is not None
+        assert case.order.ship_by < NOW + timedelta(days=5)
+    for case in each("part_not_shipped"):
+        assert [bool(line.qty_shipped) for line in case.order.lines] == [True, False]
+    assert leg_states(demo, "lost_refunded") == leg_states(demo, "ship_deadline_over") == {"processing"}
+    assert leg_states(demo, "refund_needs_details") == {"requires_action"}
+    assert leg_states(demo, "refund_replaced") >= {"succeeded"}
+    assert {case.order.issue for case in each("dispute_open") + each("dispute_countered")} == {"dispute"}
+    assert {case.order.issue for case in each("return_open")} == {"return"}
+    with reading(demo) as session:
+        for case in each("offer_open"):
+            offer = offers.open_offer(session, case.order.id, NOW)
+            assert offer is not None
+            assert offer.open_until > NOW
+            assert len(messages.thread(session, case.order.id)) >= 1
+
+
+def test_only_what_is_not_sent_waits_in_the_outbox(demo: Engine) -> None:
+    with reading(demo) as session:
+        waiting = outbox.waiting(session)
+        assert {row.topic for row in waiting} == {"refund_leg"}
+        states = {session.get_one(RefundLeg, row.payload["leg_id"]).state for row in waiting}
+    assert states == {"created"}
+
+
 def test_policies_differ_and_orders_keep_the_one_they_were_placed_under(demo: Engine) -> None:
     with reading(demo) as session:
         rows = {row.id: row for row in session.scalars(select(SellerPolicy))}
@@ -369,14 +433,24 @@ def test_refund_times_and_parties_are_stored(demo: Engine) -> None:
         methods = set(session.scalars(select(RefundSla.method)))
         used = set(session.scalars(select(RefundLeg.method)))
         assert used <= methods
-        assert session.scalar(select(func.count()).select_from(Seller)) == 12
+        assert session.scalar(select(func.count()).select_from(Seller)) == 13
         filled = {
             table.name for table in metadata.sorted_tables if session.scalar(select(func.count()).select_from(table))
         }
     assert {table.name for table in metadata.sorted_tables} - filled <= {
-        "conversation",
-        "message",
         "button",
+        "chargeback",
+        "conversation",
+        "erasure_request",
+        "erasure_item",
+        "evidence",
         "handoff",
+        "inbox",
+        "message",
+        "required_action",
         "rewind",
+        "seller_api_key",
+        "stock_watch",
+        "withdrawal",
+        "withdrawal_line",
     }

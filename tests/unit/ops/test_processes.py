@@ -37,6 +37,31 @@ def test_engine_ports_can_be_set() -> None:
     assert (ports.rasa_url, ports.actions_url) == ("http://127.0.0.1:5005", "http://127.0.0.1:5055")
 
 
+def test_the_demo_brings_a_payment_provider(layout: Layout) -> None:
+    ports = processes.choose_ports(settings(), {"RECOURSE_PROVIDER_PORT": "8090"})
+    group = processes.all_processes(layout, ports, "127.0.0.1", Path("/m/recourse-1.tar.gz"), "secret")
+    provider = next(one for one in group if one.name == "provider")
+    assert " ".join(provider.argv).endswith("--port 8090 --webhooks http://127.0.0.1:8000/webhooks/payments")
+    assert provider.probe == "http://127.0.0.1:8090/healthz"
+    assert processes.environment(layout, ports, "secret", {})["RECOURSE_PROVIDER_URL"] == "http://127.0.0.1:8090"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"RECOURSE_SIMULATORS": "off"},
+        {"RECOURSE_PROVIDER_URL": "https://provider.example"},
+        {"RECOURSE_SHOP_SECRET": "a shop's own secret of enough length"},
+    ],
+)
+def test_no_payment_provider_is_simulated(layout: Layout, env: dict[str, str]) -> None:
+    ports = processes.choose_ports(settings(**env), {})
+    group = processes.all_processes(layout, ports, "127.0.0.1", Path("/m/recourse-1.tar.gz"), "secret")
+    assert ports.provider is None
+    assert "provider" not in [one.name for one in group]
+    assert "RECOURSE_PROVIDER_URL" not in processes.environment(layout, ports, "secret", {})
+
+
 @pytest.mark.parametrize("text", ["rasa", "0", "65536", "-1"])
 def test_an_impossible_engine_port_names_the_variable(text: str) -> None:
     with pytest.raises(ConfigurationError, match="RECOURSE_RASA_PORT"):

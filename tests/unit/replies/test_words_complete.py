@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from recourse.cancellations.rules import ELIGIBILITY, FROZEN, REASONS_PAID, REASONS_UNPAID, REQUESTED
+from recourse.cancellations.rules import (
+    BEFORE_EVERY_STATUS,
+    BY_POLICY,
+    ELIGIBILITY,
+    GONE,
+    REASONS_PAID,
+    REASONS_UNPAID,
+    REQUESTED,
+)
 from recourse.core.settings import PROJECT_ROOT
 from recourse.core.words import Words
 from recourse.orders.rules import STATES, projection
 from recourse.refunds.rules import LEG_MACHINE
 
 NAMED = re.compile(r"utter_\w*[a-z0-9](?![\w{])")
+_DECIDERS = ("seller", "deadline", "platform")
 BUILT = re.compile(r"utter_\w*(?=\{)")
 
 
@@ -55,9 +64,14 @@ def test_every_status_has_a_label(state: str, words: Words) -> None:
 
 
 def test_every_verdict_reason_leg_and_alternative_has_words(words: Words) -> None:
-    refusals = [rule for rule in (*ELIGIBILITY.values(), FROZEN) if rule.kind == "no"]
+    rules = (*ELIGIBILITY.values(), *BEFORE_EVERY_STATUS.values(), *BY_POLICY.values(), GONE)
+    refusals = [rule for rule in rules if rule.kind == "no" and rule is not REQUESTED]
     wanted = {f"utter_cancel_refused_{rule.why}" for rule in refusals} | {f"utter_cancel_{REQUESTED.why}"}
     wanted |= {f"utter_alternative_{name}" for rule in refusals for name in rule.alternatives}
+    wanted |= {f"utter_silence_{rule}" for rule in ("approve", "reject", "escalate", "intercept")}
+    wanted |= {f"utter_notice_{what}_by_{who}" for what in ("approved", "part_approved") for who in _DECIDERS}
+    wanted |= {f"utter_notice_intercepted_by_{who}" for who in ("seller", "platform")}
+    wanted |= {f"utter_quote_coupon_{effect}" for effect in ("balance", "restored", "released", "kept")}
     wanted |= {f"utter_reason_{reason.code}" for reason in (*REASONS_PAID, *REASONS_UNPAID)}
     wanted |= {f"utter_leg_{state}" for _, state in LEG_MACHINE}
     assert {name for name in wanted if name not in words} == set()
