@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from recourse.chat import commands as chat
-from recourse.cli import database, demo, orders, policy, sellers
+from recourse.cli import audit, database, demo, orders, outbox, policy, privacy, seller_accounts, sellers, simulate
 from recourse.core.errors import RecourseError
 from recourse.migrations import tables as _tables  # noqa: F401 - foreign keys need every table to be known
 from recourse.ops import commands as ops
@@ -24,9 +24,14 @@ app = typer.Typer(
 ops.register(app, database.prepare, database.check)
 chat.register(app)
 demo.register(app)
+audit.register(app)
 policy.register(app)
 app.add_typer(orders.app, name="orders")
+app.add_typer(outbox.app, name="outbox")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(sellers.app, name="seller")
+app.add_typer(seller_accounts.app, name="sellers")
+app.add_typer(simulate.app, name="simulate")
 sellers.register(app)
 
 

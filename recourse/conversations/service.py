@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,9 @@ from recourse.core.words import Utterance
 
 WEB, REST = "web", "rest"
 """Channels: the buyer's socket and the Rasa-compatible REST channel."""
+
+BOT, QUEUED, HUMAN, CLOSED = "bot", "queued", "human", "closed"
+"""Who answers in a conversation: the assistant, soon a person, a person, or nobody any more (its buyer was erased)."""
 
 _PAGE = 200
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
@@ -112,9 +115,9 @@ def open_conversation(
 
 
 def resume_conversation(session: Session, customer_id: str, conversation_id: str) -> ConversationView:
-    """The buyer's own conversation with this id. Raises NotFound for somebody else's and for none alike."""
+    """The buyer's own conversation with this id. Raises NotFound for somebody else's, for a closed one and for none alike."""
     row = session.get(Conversation, conversation_id)
-    if row is None or row.customer_id != customer_id:
+    if row is None or row.customer_id != customer_id or row.state == CLOSED:
         raise NotFound("There is no such conversation of this buyer. Start a new one: send no conversation id.")
     return _view(row)
 
@@ -143,6 +146,22 @@ def get(session: Session, conversation_id: str) -> ConversationView:
     if row is None:
         raise NotFound(f"no conversation {conversation_id!r}")
     return _view(row)
+
+
+def set_state(session: Session, conversation_id: str, state: str) -> None:
+    """Say who answers here from now on (``BOT``, ``QUEUED`` or ``HUMAN``). A closed conversation stays closed."""
+    session.execute(
+        update(Conversation)
+        .where(Conversation.id == conversation_id, Conversation.state != CLOSED)
+        .values(state=state)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def last_heard(session: Session, conversation_id: str) -> datetime | None:
+    """When the buyer last wrote here, or None."""
+    query = select(func.max(Message.at)).where(Message.conversation_id == conversation_id, Message.author == "buyer")
+    return session.scalar(query)
 
 
 def accept_message(
@@ -287,7 +306,7 @@ def _named(customer_id: str, channel: str, client_key: str) -> Select[Conversati
 def _lock(session: Session, conversation_id: str) -> Conversation:
     """The row, locked until the transaction ends (SQLite: the whole store is)."""
     row = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
-    if row is None:
+    if row is None or row.state == CLOSED:
         raise NotFound(f"no conversation {conversation_id!r}")
     return row
 

@@ -105,6 +105,11 @@ _BY_SELLER: dict[str, tuple[tuple[str, str, int], ...]] = {
         ("SECAT", "Bypass secateurs", 2990),
         ("CAN-W", "Watering can, copper, 2 l", 3490),
     ),
+    "glassworks": (
+        ("VASE", "Hand-blown vase, smoke grey, 30 cm", 7900),
+        ("CARAFE", "Water carafe with two glasses", 5490),
+        ("PENDANT", "Glass pendant lamp, amber", 13900),
+    ),
     "attic": (
         ("CAMERA-F", "Film camera from 1978, tested", 14900),
         ("TEA-SET", "Porcelain tea set, six cups", 8900),

@@ -85,5 +85,11 @@ SELLERS: tuple[DemoSeller, ...] = (
     ),
     DemoSeller("voltworks", "Voltworks Electronics", "NL", Policy("voltworks-1")),
     DemoSeller("greenthumb", "Green Thumb Nursery", "NL", Policy("greenthumb-1", dispute_close_after_days=10)),
+    DemoSeller(
+        "glassworks", "Lindgren Glassworks", "SE",
+        Policy("glassworks-1", after_shipment="ask_seller", fee_kind="percent", fee_value=1000, fee_cap=1500,
+               clause="If you cancel after your order has left, we ask the carrier to bring it back. If that works, we keep "
+                      "ten per cent of the price of the goods, at most 15.00 in your currency, for the way there and back."),
+    ),
     DemoSeller("attic", "Second Spring Attic", "FR", Policy("attic-1"), is_trader=False),
 )  # fmt: skip

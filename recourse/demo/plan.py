@@ -51,6 +51,13 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("cancelled", "GRINDER"),
         order("closed", "MIRROR"),
         order("refund_split", "STOOL"),
+        order("part_pending", "PEN-FOUN", "INK-SET"),
+        order("intercept_possible", "VASE"),
+        order("ship_deadline_near", "STOVE"),
+        order("lost_refunded", "SIDE-T"),
+        order("dispute_open", "SHELF-5"),
+        order("offer_open", "PWR-20"),
+        order("refund_replaced", "TRAIN"),
     ),
     "b-1002": (
         order("paid_unsent", "HP-OVER"),
@@ -80,6 +87,12 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("refund_succeeded", "TEA-SET"),
         order("seller_cancelled", "HERBS"),
         order("closed", "SPK-SHELF"),
+        order("part_pending", "RAIN-JK", ("FLASK", 2)),
+        order("intercept_pending", "PENDANT"),
+        order("return_open", "TOWELS"),
+        order("refund_needs_details", "SSD-2"),
+        order("dispute_countered", "BELT"),
+        order("ship_deadline_over", "CAN-W"),
     ),
     "b-1003": (
         order("shared_checkout", "DRESS-L"),
@@ -90,6 +103,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("refund_in_progress", "SNEAK-41"),
         order("completed", "PEN-FOUN"),
         order("cancellation_pending", "CHAIR-ERG"),
+        order("lost_refunded", "OLIVE"),
+        order("return_open", "PLANNER"),
     ),
     "b-1004": (
         order("paid_unsent", "EAR-SPORT"),
@@ -101,6 +116,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("shipped", ("BEANS-ETH", 2)),
         order("refund_succeeded", "MOUSE-V"),
         order("cancelled", "SECAT"),
+        order("part_cancelled", "KEYB-75", "HUB-C"),
+        order("intercept_possible", "CARAFE"),
     ),
     "b-1005": (
         order("multi_item", "TOWELS", "LAMP-DESK", "KNIFE"),
@@ -111,6 +128,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("request_expired", "SIDE-T"),
         order("dispute_window_over", "PLANNER"),
         order("completed", "CAM-HD"),
+        order("refund_needs_details", "STOVE"),
+        order("ship_deadline_over", "KITE"),
     ),
     "b-1006": (
         order("approved_unread", "SPK-PORT"),
@@ -122,6 +141,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("completed", "BELT"),
         order("dispute_window_open", "MONSTERA"),
         order("frozen", "WATCH-ENG"),
+        order("refund_replaced", "NOTE-DOT"),
+        order("offer_open", "BOOT-MID"),
     ),
     "b-1007": (
         order("paid_unsent", "DESK-OAK"),
@@ -134,6 +155,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("closed", "COAT-W"),
         order("dispute_window_over", "CURTAIN"),
         order("refund_split", "TENT-2"),
+        order("dispute_open", "TT-BELT"),
+        order("intercept_possible", "PENDANT"),
     ),
     "b-1008": (
         order("paid_unsent", "HERBS", "CAN-W"),
@@ -144,6 +167,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("completed", "BLOCKS"),
         order("cancelled", "MIRROR"),
         order("delivered", "STOVE"),
+        order("ship_deadline_near", "LINEN"),
+        order("return_open", "MOUSE-V"),
     ),
     "b-1009": (
         order("coupon_used", "PHOTO-PR"),
@@ -154,6 +179,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("shipped", "BOOT-MID"),
         order("delivered", "HP-KIDS"),
         order("dispute_window_open", "KETTLE"),
+        order("dispute_countered", "DESK-OAK"),
+        order("unpaid_expired", "TENT-2"),
     ),
     "b-1010": (
         order("multi_item", ("MON-27", 3), ("KEYB-75", 3), ("HUB-C", 3)),
@@ -164,6 +191,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("completed", ("BEANS-DEC", 5)),
         order("delivered", ("MONSTERA", 3)),
         order("dispute_window_over", "SHELF-5"),
+        order("part_not_shipped", ("PEN-FOUN", 5), ("NOTE-DOT", 10)),
+        order("part_pending", ("MON-27", 2), ("CAM-HD", 2)),
     ),
     "b-1011": (
         order("paid_unsent", "RAIN-JK"),
@@ -174,6 +203,8 @@ PLAN: dict[str, tuple[Planned, ...]] = {
         order("cancellation_rejected", "LOCKET"),
         order("shipped", "TRAIN"),
         order("delivered", "PLANNER"),
+        order("intercept_pending", "VASE"),
+        order("part_not_shipped", "BLOCKS", "PUZZLE"),
     ),
     "b-1012": (
         order("paid_unsent", "SPK-PORT"),

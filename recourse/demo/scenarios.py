@@ -19,12 +19,20 @@ from recourse.core.transitions import Actor
 from recourse.demo import shop
 from recourse.demo.people import DemoBuyer, DemoSeller
 from recourse.demo.shop import Given, Item, Voucher
+from recourse.disputes import service as disputes
+from recourse.fulfilment import service as fulfilment
+from recourse.messages import offers
+from recourse.messages import service as messages
 from recourse.orders import service as orders
+from recourse.orders.deadlines import ship_deadline
 from recourse.orders.models import Order, OrderGroup
+from recourse.orders.rules import Line
+from recourse.refunds import legs as refund_legs
 from recourse.refunds import service as refunds
 from recourse.refunds.models import Refund, RefundLeg
-from recourse.refunds.rules import whole_order
+from recourse.returns import service as returns
 
+PAID_AFTER = timedelta(minutes=2)
 _CARRIERS = ("Parcelway", "Bluebird Couriers", "Postlane Express")
 
 
@@ -69,7 +77,7 @@ class Stage:
     def buy(self, at: datetime, *, coupon: bool = False, method: str | None = None) -> Order:
         """Check out and pay two minutes later."""
         order = self.place(at, coupon=coupon)
-        shop.pay(self.session, [order], self.given(order, method), at + timedelta(minutes=2))
+        shop.pay(self.session, [order], self.given(order, method), at + PAID_AFTER)
         return order
 
     @property
@@ -82,17 +90,67 @@ class Stage:
         """Tracking number of this order's parcel."""
         return f"PW{int(self.digits) * 7919 % 10**9:09d}{self.buyer.country}"
 
-    def send(self, order: Order, at: datetime) -> None:
-        """The seller ships the whole order."""
-        cancellations.seller_ships(
-            self.session, order.number, _CARRIERS[self.turn % 3], self.tracking, at, Actor("seller", self.seller.id)
-        )
-        self.session.refresh(order, ["shipments"])
-        order.shipments[-1].promised_by = at + timedelta(days=8)
+    @property
+    def carrier(self) -> str:
+        """Who carries this order's parcels."""
+        return _CARRIERS[self.turn % 3]
 
-    def ask(self, at: datetime, reason: str = "no_longer_wanted", note: str | None = None) -> RequestView:
-        """The buyer asks for cancellation: quote, then yes two minutes later."""
-        offered = cancellations.quote(self.session, self.buyer.id, self.number, at)
+    @property
+    def by_seller(self) -> Actor:
+        """The seller, who acts."""
+        return Actor("seller", self.seller.id)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines of the order as they are now."""
+        return orders.get_by_number(self.session, self.number).lines
+
+    def send(self, at: datetime, shipped_at: datetime | None = None) -> None:
+        """The seller ships the whole order."""
+        fulfilment.seller_ships(
+            self.session, self.number, self.carrier, self.tracking, at, self.by_seller,
+            shipped_at=shipped_at, promised_by=at + timedelta(days=8),
+        )  # fmt: skip
+
+    def send_part(self, at: datetime) -> None:
+        """The seller ships the first product of the order, the rest follows."""
+        first = self.lines[0]
+        fulfilment.seller_ships(
+            self.session, self.number, self.carrier, self.tracking, at, self.by_seller, {first.id: first.qty},
+            promised_by=at + timedelta(days=7),
+        )  # fmt: skip
+
+    def scan(self, state: str, at: datetime, text: str = "") -> None:
+        """The carrier reports where the parcel is."""
+        fulfilment.carrier_reports(self.session, self.tracking, state, at, text, at, self.carrier)
+
+    def deadlines(self) -> list[tuple[datetime, datetime]]:
+        """Times at which the order may have been bought, with the deadline to ship that each would have; newest first."""
+        bought = [self.ago(days=days) for days in range(1, 30)]
+        policies = [self.seller.policy_at(at, self.now) for at in bought]
+        paid = [at + PAID_AFTER for at in bought]
+        return [(at, ship_deadline(on, policy)) for at, on, policy in zip(bought, paid, policies, strict=True)]
+
+    def just_missed(self) -> tuple[datetime, datetime]:
+        """When to have bought the order for its deadline to have passed a short while ago, and that deadline."""
+        return max((at, by) for at, by in self.deadlines() if by < self.now - timedelta(hours=14))
+
+    def confirm(self, at: datetime) -> None:
+        """The buyer says that all is well."""
+        fulfilment.buyer_confirms(self.session, self.buyer.id, self.number, at)
+
+    def settle(self, order: Order, at: datetime) -> None:
+        """A deadline of the order passes."""
+        fulfilment.settle(self.session, order.id, at)
+
+    def ask(
+        self, at: datetime, reason: str = "no_longer_wanted", note: str | None = None, line: int | None = None
+    ) -> RequestView:
+        """The buyer asks for cancellation: quote, then yes two minutes later. ``line``: only this product (from 0)."""
+        pieces = None if line is None else {self.lines[line].id: self.lines[line].qty}
+        offered = cancellations.quote(
+            self.session, self.buyer.id, self.number, at, pieces=pieces, reason_code=reason
+        )  # fmt: skip
         done = cancellations.submit_cancellation(
             self.session, self.buyer.id, offered.id, reason, note, f"demo:{self.number}", at + timedelta(minutes=2)
         )
@@ -102,7 +160,7 @@ class Stage:
 
     def approve(self, request: RequestView, at: datetime) -> None:
         """The seller says yes."""
-        cancellations.seller_approves(self.session, request.id, at, Actor("seller", self.seller.id))
+        cancellations.seller_approves(self.session, request.id, at, self.by_seller)
 
     def legs(self) -> list[RefundLeg]:
         """The refund legs of this order."""
@@ -112,27 +170,27 @@ class Stage:
         return list(self.session.scalars(query.order_by(RefundLeg.rank)))
 
     def advance(self, to: str, at: datetime, failure: str | None = None) -> None:
-        """Every leg goes on to ``to``."""
+        """Every leg is sent, and its provider says ``to`` at ``at``."""
         for leg in self.legs():
-            shop.advance_leg(self.session, leg, to, at, failure=failure)
+            self.hear(leg, to, at, failure=failure)
+
+    def hear(
+        self, leg: RefundLeg, to: str, at: datetime, *, arn: str | None = None, failure: str | None = None
+    ) -> None:  # fmt: skip
+        """A leg is sent two hours before ``at``, when its provider says ``to`` of it."""
+        if refund_legs.start_sending(self.session, leg.id, at - timedelta(hours=2)) is None:
+            raise RuntimeError(f"demo order {self.number}: leg {leg.rank} was sent before")
+        if leg.method != "balance":
+            refund_legs.record_reference(self.session, leg.id, f"rf-{self.digits}-{leg.rank}-{leg.attempt}")
+        refunds.record_result(self.session, to, at, at, leg_id=leg.id, arn=arn, reason=failure)
 
     def arrive(self, leg: RefundLeg) -> None:
         """A leg succeeds on its first expected day; a bank's one has the reference that the buyer can ask about."""
         at = datetime.combine(leg.expected_from, time(10, 14), UTC)
-        reference = None
+        arn = None
         if leg.method != "balance":
-            reference = f"7453{self.digits}{leg.rank}{int(self.digits) * 104729 % 10**10:010d}"
-        shop.advance_leg(self.session, leg, "succeeded", at, reference=reference)
-
-    def refund_all(self, order: Order, cause: str, at: datetime) -> None:
-        """Grant the whole amount back for ``cause``, as a shop does without a buyer's request."""
-        view = orders.get_by_id(self.session, order.id)
-        used = sum(coupon.amount for coupon in view.coupons if coupon.state == "used")
-        to_balance = view.policy.coupon_on_refund == "balance"
-        day = at.date()
-        breakdown = whole_order(view.tenders, used, to_balance, refunds.ranges(self.session), day, day)
-        orders.settle_coupons(self.session, order.id, to_balance, at)
-        refunds.grant(self.session, view, cause, order.id, breakdown, at)
+            arn = f"7453{self.digits}{leg.rank}{int(self.digits) * 104729 % 10**10:010d}"
+        self.hear(leg, "succeeded", at, arn=arn)
 
 
 def unpaid(s: Stage) -> None:
@@ -201,18 +259,20 @@ def ship_blocked(s: Stage) -> None:
 def frozen(s: Stage) -> None:
     """On hold for a payment check."""
     order = s.buy(s.ago(days=3))
-    order.frozen, order.frozen_reason = True, "payment_check"
+    fulfilment.freeze(s.session, order.id, "payment_check", s.ago(days=2.5))
 
 
 def partially_shipped(s: Stage) -> None:
     """A part is on its way."""
-    order = s.buy(s.ago(days=4))
-    shop.ship_part(s.session, order, 1, _CARRIERS[s.turn % 3], s.tracking, s.ago(days=1))
+    s.buy(s.ago(days=4))
+    s.send_part(s.ago(days=1))
 
 
 def shipped(s: Stage) -> None:
     """On its way."""
-    s.send(s.buy(s.ago(days=6)), s.ago(days=3))
+    s.buy(s.ago(days=6))
+    s.send(s.ago(days=3))
+    s.scan("in_transit", s.ago(days=2), "Left the sorting centre")
 
 
 def delivered(s: Stage) -> None:
@@ -221,18 +281,21 @@ def delivered(s: Stage) -> None:
 
 
 def completed(s: Stage) -> None:
-    """Delivered and taken as received."""
-    shop.complete(s.session, _received(s, 12), s.ago(days=5))
+    """Delivered, and the buyer said that all is well."""
+    _received(s, 12)
+    s.confirm(s.ago(days=5))
 
 
 def dispute_window_open(s: Stage) -> None:
     """Completed yesterday: a dispute can still be opened."""
-    shop.complete(s.session, _received(s, 8), s.ago(days=1))
+    _received(s, 8)
+    s.confirm(s.ago(days=1))
 
 
 def dispute_window_over(s: Stage) -> None:
     """Completed long ago: too late for a dispute."""
-    shop.complete(s.session, _received(s, 50), s.ago(days=43))
+    _received(s, 50)
+    s.confirm(s.ago(days=43))
 
 
 def cancelled(s: Stage) -> None:
@@ -256,28 +319,28 @@ def cancellation_pending(s: Stage) -> None:
 
 def cancellation_rejected(s: Stage) -> None:
     """The seller refused because the parcel had left, with its tracking number as proof."""
-    order = s.buy(s.ago(days=6))
+    s.buy(s.ago(days=6))
     request = s.ask(s.ago(days=5.2))
-    actor = Actor("seller", s.seller.id)
     at = s.ago(days=5)
+    left = at - timedelta(hours=2)
     reason = "Already shipped: the carrier picked it up this morning."
-    cancellations.seller_rejects(s.session, request.id, reason, s.tracking, at, actor)
-    s.send(order, at + timedelta(minutes=5))
+    cancellations.seller_rejects(s.session, request.id, reason, s.tracking, at, s.by_seller, left)
+    s.send(at + timedelta(minutes=5), left)
 
 
 def request_superseded(s: Stage) -> None:
     """The seller shipped while the request was open."""
-    order = s.buy(s.ago(days=5))
+    s.buy(s.ago(days=5))
     s.ask(s.ago(days=4.4), "change_address")
-    s.send(order, s.ago(days=4))
+    s.send(s.ago(days=4))
 
 
 def request_expired(s: Stage) -> None:
     """The seller did not answer, and its silence means no; shipped since."""
-    order = s.buy(s.ago(days=7))
+    s.buy(s.ago(days=7))
     request = s.ask(s.ago(days=6.5), "ordered_by_mistake", "I ordered it twice.")
     cancellations.settle(s.session, request.id, s.ago(days=5))
-    s.send(order, s.ago(days=4))
+    s.send(s.ago(days=4))
 
 
 def silence_approved(s: Stage) -> None:
@@ -308,9 +371,9 @@ def refund_split(s: Stage) -> None:
     s.approve(s.ask(s.ago(days=6.7), "found_cheaper"), s.ago(days=6))
     for leg in s.legs():
         if leg.method == "balance":
-            shop.advance_leg(s.session, leg, "succeeded", s.ago(days=5.8))
+            s.hear(leg, "succeeded", s.ago(days=5.8))
         else:
-            shop.advance_leg(s.session, leg, "processing", s.ago(days=5.5))
+            s.hear(leg, "processing", s.ago(days=5.5))
 
 
 def refund_overdue(s: Stage) -> None:
@@ -334,36 +397,161 @@ def refund_succeeded(s: Stage) -> None:
 
 def seller_cancelled(s: Stage) -> None:
     """The seller was out of stock; the refund is on its way."""
-    order = s.buy(s.ago(days=6))
-    at = s.ago(days=4)
-    orders.move(
-        s.session, order.id, "cancelled", Actor("seller", s.seller.id), at, "out of stock",
-        cancelled_at=at, close_reason="seller_cancelled",
-    )  # fmt: skip
-    orders.cancel_lines(s.session, order.id)
-    s.refund_all(order, "seller_cancel", at)
+    s.buy(s.ago(days=6))
+    fulfilment.seller_cancels(s.session, s.number, "out of stock", s.ago(days=4), s.by_seller)
     s.advance("processing", s.ago(days=3.5))
 
 
 def closed(s: Stage) -> None:
     """The parcel came back to the seller; everything was refunded."""
-    order = s.buy(s.ago(days=40))
-    s.send(order, s.ago(days=38))
-    at = s.ago(days=20)
-    orders.move(
-        s.session, order.id, "closed", Actor("carrier"), at, "returned to sender", close_reason="returned_to_sender"
-    )
-    s.refund_all(order, "return", at)
+    s.buy(s.ago(days=40))
+    s.send(s.ago(days=38))
+    s.scan("returned", s.ago(days=20), "Not collected, returned to sender")
     for leg in s.legs():
         s.arrive(leg)
 
 
-def _received(s: Stage, days: float) -> Order:
+def part_pending(s: Stage) -> None:
+    """The seller was asked to cancel one of several products, and may still answer."""
+    s.buy(s.ago(days=1.2))
+    s.ask(s.ago(hours=3), "ordered_by_mistake", line=0)
+
+
+def part_cancelled(s: Stage) -> None:
+    """One of several products was cancelled with the seller's consent; the rest waits to be shipped."""
+    s.buy(s.ago(days=4))
+    s.approve(s.ask(s.ago(days=3.5), line=0), s.ago(days=3))
+    s.advance("processing", s.ago(days=2.5))
+
+
+def intercept_possible(s: Stage) -> None:
+    """On its way, and this seller can be asked to get it back, for a fee that was in its rules at checkout."""
+    s.buy(s.ago(days=3))
+    s.send(s.ago(days=1.5))
+
+
+def intercept_pending(s: Stage) -> None:
+    """On its way; the seller was asked to get it back. Silence would be no yes."""
+    s.buy(s.ago(days=4))
+    s.send(s.ago(days=2))
+    s.ask(s.ago(hours=5), "found_cheaper")
+
+
+def ship_deadline_near(s: Stage) -> None:
+    """Paid and not sent, and the seller has little time left."""
+    s.buy(min(at for at, ship_by in s.deadlines() if ship_by > s.now + timedelta(hours=1)))
+
+
+def ship_deadline_over(s: Stage) -> None:
+    """The seller did not ship in time: cancelled by itself, the refund is on its way."""
+    at, ship_by = s.just_missed()
+    s.settle(s.buy(at), ship_by)
+    s.advance("processing", ship_by + timedelta(hours=12))
+
+
+def part_not_shipped(s: Stage) -> None:
+    """A part was sent and has arrived; the rest was not sent in time and is refunded."""
+    at, ship_by = s.just_missed()
+    order = s.buy(at)
+    s.send_part(at + timedelta(days=2))
+    s.scan("delivered", at + timedelta(days=5), "Delivered")
+    s.settle(order, ship_by)
+    s.advance("processing", ship_by + timedelta(hours=12))
+
+
+def unpaid_expired(s: Stage) -> None:
+    """Never paid: it ended by itself."""
+    order = s.place(s.ago(days=9))
+    if order.pay_by is None:
+        raise ValueError("an unpaid order has a deadline")
+    s.settle(order, order.pay_by)
+
+
+def lost_refunded(s: Stage) -> None:
+    """The carrier lost the parcel; everything is refunded."""
+    s.buy(s.ago(days=16))
+    s.send(s.ago(days=14))
+    s.scan("in_transit", s.ago(days=13), "Left the sorting centre")
+    s.scan("lost", s.ago(days=3), "Search closed without a result")
+    s.advance("processing", s.ago(days=2.5))
+
+
+def dispute_open(s: Stage) -> None:
+    """It arrived damaged; the seller's answer to the buyer's proposal is awaited."""
+    _received(s, 5)
+    _dispute(s, s.ago(days=1), "damaged", "One corner is crushed and there is a crack on the front.")
+
+
+def dispute_countered(s: Stage) -> None:
+    """The seller offers less than the buyer wants; both are negotiating."""
+    _received(s, 9)
+    found = _dispute(s, s.ago(days=4), "quality", "The finish comes off after two days of normal use.")
+    offered = max(1, s.lines[0].paid_alloc // 10)
+    disputes.seller_counters(
+        s.session, s.seller.id, found, "partial", offered, "We can offer a tenth of the price for the flaw.",
+        f"demo:{s.number}", s.ago(days=3),
+    )  # fmt: skip
+
+
+def return_open(s: Stage) -> None:
+    """The buyer wants to send it back; the seller has agreed."""
+    _received(s, 4)
+    line = s.lines[0]
+    asked = returns.request_return(
+        s.session, s.buyer.id, s.number, {line.id: line.qty}, "no_longer_wanted", "It does not suit the room.",
+        f"demo:{s.number}", s.ago(days=2),
+    )  # fmt: skip
+    if asked.state == "requested":
+        returns.seller_approves(
+            s.session, s.seller.id, asked.id, "Please use the original box and keep the receipt.", s.ago(days=1.5)
+        )  # fmt: skip
+
+
+def offer_open(s: Stage) -> None:
+    """The buyer wants to cancel; the seller writes, and offers a part of the price if the order is kept."""
+    s.buy(s.ago(days=1.3))
+    s.ask(s.ago(hours=6), "found_cheaper")
+    text = "It is packed already. Would you keep it if we gave you a little back?"
+    messages.send(s.session, s.by_seller, s.number, text, f"demo:{s.number}", s.ago(hours=5))
+    amount = max(1, s.lines[0].paid_alloc * 15 // 100)
+    offers.offer(s.session, s.seller.id, s.number, amount, "Fifteen per cent back if you keep it.", s.ago(hours=4.9))
+
+
+def refund_needs_details(s: Stage) -> None:
+    """The bank cannot send the refund without details that only the buyer has."""
+    _approved(s, 6, method="bank")
+    for leg in s.legs():
+        refund_legs.start_sending(s.session, leg.id, s.ago(days=5.5))
+        refund_legs.record_reference(s.session, leg.id, f"rf-{s.digits}-{leg.rank}-{leg.attempt}")
+        refunds.record_result(
+            s.session, "requires_action", s.ago(days=5), s.ago(days=5), leg_id=leg.id,
+            action_url=f"https://pay.example.com/details/{s.digits}", action_by=s.now + timedelta(days=9),
+        )  # fmt: skip
+
+
+def refund_replaced(s: Stage) -> None:
+    """The card had expired, and the buyer chose the shop balance instead: the money is there."""
+    _approved(s, 10, method="card")
+    s.advance("failed", s.ago(days=8), failure="expired_or_canceled_card")
+    (failed,) = s.legs()
+    chosen = refunds.choose_route(s.session, s.buyer.id, failed.id, "balance", s.ago(days=7))
+    s.hear(s.session.get_one(RefundLeg, chosen.id), "succeeded", s.ago(days=6.8))
+
+
+def _received(s: Stage, days: float) -> None:
     """Bought and delivered ``days`` ago."""
-    order = s.buy(s.ago(days=days + 10))
-    s.send(order, s.ago(days=days + 7))
-    shop.deliver(s.session, order, s.ago(days=days))
-    return order
+    s.buy(s.ago(days=days + 10))
+    s.send(s.ago(days=days + 7))
+    s.scan("delivered", s.ago(days=days), "Delivered")
+
+
+def _dispute(s: Stage, at: datetime, reason: str, text: str) -> str:
+    """The buyer wants half the price of the first product back; returns the dispute's id."""
+    line = s.lines[0]
+    return disputes.open_dispute(
+        s.session, s.buyer.id, s.number, line.id, line.qty, "not_as_described", reason, "partial", line.paid_alloc // 2,
+        text, f"demo:{s.number}", at,
+    ).id  # fmt: skip
 
 
 def _pay_split(s: Stage, at: datetime) -> None:
@@ -392,5 +580,8 @@ SCENARIOS: Mapping[str, Callable[[Stage], None]] = {
         cancelled, review_cancelled, cancellation_pending, cancellation_rejected, request_superseded, request_expired,
         silence_approved, approved_unread, refund_in_progress, refund_split, refund_overdue, refund_failed, refund_succeeded,
         seller_cancelled, closed,
+        part_pending, part_cancelled, intercept_possible, intercept_pending, ship_deadline_near, ship_deadline_over,
+        part_not_shipped, unpaid_expired, lost_refunded, dispute_open, dispute_countered, return_open, offer_open,
+        refund_needs_details, refund_replaced,
     )
 }  # fmt: skip

@@ -19,10 +19,10 @@ from recourse.demo.catalogue import PRODUCTS, price
 from recourse.demo.people import BUYERS, POLICY_CHANGED, SELLERS, DemoBuyer, DemoSeller
 from recourse.demo.plan import PLAN, Planned
 from recourse.demo.scenarios import SCENARIOS, Stage
-from recourse.demo.shop import Item
 from recourse.migrations.tables import metadata
+from recourse.orders.intake import Item
 from recourse.orders.models import Order, OrderGroup
-from recourse.refunds.models import RefundSla
+from recourse.refunds.models import RefundLeg, RefundSla
 from recourse.refunds.rules import DEFAULT_SLA
 from recourse.sellers.models import Seller, SellerPolicy
 from recourse.sellers.rules import Policy
@@ -146,7 +146,8 @@ def _checkout(session: Session, buyer: DemoBuyer, at: datetime) -> OrderGroup:
 
 
 def _read_notices(session: Session, unread: set[str]) -> None:
-    """Past news was read in the past: it must not pop up in a demo buyer's first chat."""
+    """Past news was read in the past, and past work done: it must not pop up in a demo buyer's first chat."""
     session.flush()
-    heard = [row.id for row in session.scalars(select(Outbox)) if row.payload["request_id"] not in unread]
+    waiting = unread | set(session.scalars(select(RefundLeg.id).where(RefundLeg.state == "created")))
+    heard = [row.id for row in session.scalars(select(Outbox)) if not waiting & set(row.payload.values())]
     session.execute(update(Outbox).where(Outbox.id.in_(heard)).values(done_at=Outbox.created_at))

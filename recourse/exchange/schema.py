@@ -17,7 +17,9 @@ from recourse.core.redact import CARD, IBAN, redact
 from recourse.orders.rules import PARCEL_STATES, STATES
 from recourse.refunds.arrivals import LEG_STATES
 
-_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>.]{2,}")
+_EMAIL = re.compile(r"[\w.+'-]+@[\w.-]+\.\w{2,}")
+"""A whole one: "l…@example.com" is a mask."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_MINOR = 10**13
 

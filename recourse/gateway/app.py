@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from recourse.core.clock import Clock, SystemClock
 from recourse.core.errors import RecourseError
@@ -24,8 +24,14 @@ from recourse.gateway.health import Health
 from recourse.gateway.limits import Limits
 from recourse.gateway.middleware import Envelope
 from recourse.gateway.news import News, OutboxNews
+from recourse.gateway.ops_api.app import PREFIX as OPS_API
+from recourse.gateway.ops_api.app import ops_api
+from recourse.gateway.payment_webhooks import PATH as PAYMENT_WEBHOOKS
+from recourse.gateway.payment_webhooks import payment_webhook
 from recourse.gateway.rest_channel import ANSWER_WITHIN_S, RestChannel
 from recourse.gateway.runtime import Gateway
+from recourse.gateway.seller_api.app import PREFIX as SELLER_API
+from recourse.gateway.seller_api.app import seller_api
 from recourse.gateway.sessions import SOCKET_PATH, WELCOME, create_session
 from recourse.gateway.socket import chat_socket
 from recourse.gateway.turns import WORDS, Pace
@@ -74,11 +80,14 @@ def create_app(
             WebSocketRoute(SOCKET_PATH, chat_socket),
             Route("/webhooks/rest/", rest.health),
             Route("/webhooks/rest/webhook", rest.receive, methods=["POST"]),
+            Route(PAYMENT_WEBHOOKS, payment_webhook, methods=["POST"]),
             Route("/demo/buyers", demo.buyers),
             Route("/demo/orders", demo.orders),
             Route("/widget.js", demo.widget),
             Route("/assets/{path:path}", demo.asset),
             Route("/", demo.page),
+            Mount(SELLER_API, seller_api(gateway)),
+            Mount(OPS_API, ops_api(gateway)),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
         ],

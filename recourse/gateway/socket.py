@@ -166,6 +166,9 @@ class _ChatSocket:
         except InvalidInput as error:
             await self._send(frames.err(error.code, str(error), frame.cid))
             return
+        except NotFound:  # its buyer was erased
+            self._subscription.close(CLOSE_SIGN_IN)
+            return
         if not accepted.repeated:
             gateway.messages.take(conversation_id)
         await self._send(frames.ok(frame.cid, accepted.message.seq))

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -35,11 +35,12 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Ports that are fixed for one run of ``recourse up``."""
+    """Ports that are fixed for one run of ``recourse up``. ``provider``: of the simulated payment provider, where it runs."""
 
     gateway: int
     rasa: int
     actions: int
+    provider: int | None = None
 
     @property
     def rasa_url(self) -> str:
@@ -51,11 +52,30 @@ class Ports:
         """Where Rasa finds the actions (without ``/webhook``)."""
         return f"http://127.0.0.1:{self.actions}"
 
+    @property
+    def in_use(self) -> dict[str, int]:
+        """Name -> port, of those that are used."""
+        return {name: port for name, port in asdict(self).items() if port}
+
+    @property
+    def provider_url(self) -> str | None:
+        """Where the worker finds the simulated payment provider; None where it does not run."""
+        return f"http://127.0.0.1:{self.provider}" if self.provider else None
+
 
 def choose_ports(settings: Settings, env: Mapping[str, str] | None = None) -> Ports:
-    """The gateway's port from ``settings``; the engine's from RECOURSE_RASA_PORT and RECOURSE_ACTIONS_PORT or free."""
+    """The gateway's port from ``settings``; the engine's from RECOURSE_RASA_PORT and RECOURSE_ACTIONS_PORT or free.
+
+    The demo brings a simulated payment provider, unless a real one is set or RECOURSE_SIMULATORS is off.
+    """
     env = os.environ if env is None else env
-    return Ports(settings.port, _engine_port(env, "RECOURSE_RASA_PORT"), _engine_port(env, "RECOURSE_ACTIONS_PORT"))
+    simulated = settings.simulators and settings.provider_url is None
+    return Ports(
+        settings.port,
+        _engine_port(env, "RECOURSE_RASA_PORT"),
+        _engine_port(env, "RECOURSE_ACTIONS_PORT"),
+        _engine_port(env, "RECOURSE_PROVIDER_PORT") if simulated else None,
+    )
 
 
 def _engine_port(env: Mapping[str, str], name: str) -> int:
@@ -68,7 +88,10 @@ def _engine_port(env: Mapping[str, str], name: str) -> int:
 
 
 def all_processes(layout: Layout, ports: Ports, gateway_host: str, model: Path, token: str) -> list[Process]:
-    """Actions, Rasa, gateway and worker. ``token`` opens Rasa's API; ``model`` is the exact file that Rasa loads."""
+    """Actions, Rasa, gateway and worker, and the demo's payment provider.
+
+    ``token`` opens Rasa's API; ``model`` is the exact file that Rasa loads.
+    """
     app = str(layout.app_python)
     rasa = [
         str(layout.rasa_python),
@@ -87,13 +110,18 @@ def all_processes(layout: Layout, ports: Ports, gateway_host: str, model: Path, 
     actions = (app, "-m", "recourse.ops.actions_server", "--port", str(ports.actions))
     gateway = (app, "-m", "recourse.gateway", "--port", str(ports.gateway))
     gateway_url = f"http://{reachable(gateway_host)}:{ports.gateway}"
-    return [
+    group = [
         Process("actions", actions, probe=f"{ports.actions_url}/health"),
         # Rasa needs some 20 s to load: what dies before is a failed start and is not retried for ever.
         Process("rasa", tuple(rasa), 30, f"{ports.rasa_url}/status", (("token", token),)),
         Process("gateway", gateway, probe=f"{gateway_url}/readyz"),
         Process("worker", (app, "-m", "recourse.worker")),
     ]
+    if ports.provider:
+        provider = [app, "-m", "recourse.simulators.provider", "--port", str(ports.provider)]
+        provider += ["--webhooks", f"{gateway_url}/webhooks/payments"]
+        group.append(Process("provider", tuple(provider), probe=f"{ports.provider_url}/healthz"))
+    return group
 
 
 def reachable(host: str) -> str:
@@ -133,6 +161,8 @@ def environment(layout: Layout, ports: Ports, token: str, base: Mapping[str, str
         "SANIC_WORKERS": "1",
         "PYTHONUNBUFFERED": "1",
     }
+    if ports.provider_url:
+        fixed["RECOURSE_PROVIDER_URL"] = ports.provider_url
     return {**defaults, **(os.environ if base is None else base), **fixed}
 
 

@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from types import FrameType
 from typing import NoReturn
 
@@ -83,7 +82,7 @@ def _run(prepare_database: Callable[[], None], config: Settings, state: State, s
         trained = model_path(where).is_file()
         with steps.step("Model" if trained else "Training the model (about a minute, only after a change)"):
             model = ensure_model(where)
-        state.url, state.model, state.ports = our.public_url(config.host, ports.gateway), str(model), asdict(ports)
+        state.url, state.model, state.ports = our.public_url(config.host, ports.gateway), str(model), ports.in_use
         token = secrets.token_urlsafe(24)
         our.write_endpoints(where, ports)
         our.prepare_rasa_database(where)
@@ -228,6 +227,8 @@ def _free_ports(config: Settings) -> our.Ports:
     require_free(config.host, ports.gateway, "RECOURSE_PORT")
     require_free("127.0.0.1", ports.rasa, "RECOURSE_RASA_PORT")
     require_free("127.0.0.1", ports.actions, "RECOURSE_ACTIONS_PORT")
+    if ports.provider:
+        require_free("127.0.0.1", ports.provider, "RECOURSE_PROVIDER_PORT")
     return ports
 
 

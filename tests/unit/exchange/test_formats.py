@@ -8,16 +8,19 @@ import json
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import Engine
 
+from recourse.core.db import transaction
 from recourse.core.errors import InvalidInput
 from recourse.core.settings import PROJECT_ROOT
+from recourse.demo.seed import seed
 from recourse.exchange import formats
 from recourse.exchange.formats import CSV, FORMATS, JSONL
 from recourse.exchange.schema import OrderRecord, json_schema
 from recourse.exchange.service import CREATED, FAILED, UNCHANGED
 from recourse.orders.rules import STATES
 from tests.unit.exchange.conftest import BASE, PARCEL, Desk, in_status, record
-from tests.unit.world import BALANCE, CARD, Item, World
+from tests.unit.world import BALANCE, CARD, NOW, Item, World
 
 HEAD = (
     "external_id,buyer.sub,buyer.name,buyer.country,seller.external_id,seller.name,seller.country,currency,status,placed_at,"
@@ -74,6 +77,25 @@ def test_orders_made_here_go_out_and_in_as_well(world: World, another: Callable[
     assert [each.error for each in copy.read(out, form) if each.result != CREATED] == []
     assert copy.export(form) == out
     assert {outcome.result for outcome in desk.read(out, form)} == {UNCHANGED}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_whole_demo_can_move_to_another_store(store: Engine, another: Callable[[], Desk], form: str) -> None:
+    with transaction(store) as session:
+        seed(session, NOW)
+    desk, copy = Desk(store), another()
+    out = desk.export(form)
+    assert [(each.external_id, each.error) for each in copy.read(out, form) if each.result != CREATED] == []
+    assert copy.export(form) == out
+    assert {outcome.result for outcome in desk.read(out, form)} == {UNCHANGED}
+    assert desk.export(form) == out
+
+
+def test_what_is_odd_in_the_store_goes_out_and_is_refused_elsewhere(world: World, another: Callable[[], Desk]) -> None:
+    world.order(items=(Item("MUG", "Mug of me@example.org", 2500),))
+    world.order()
+    out = Desk(world.engine).export()
+    assert sorted(outcome.result for outcome in another().read(out, JSONL)) == [CREATED, FAILED]
 
 
 def test_an_export_can_be_of_one_buyer(desk: Desk) -> None:

@@ -187,6 +187,11 @@ WRONG: list[tuple[Record, str]] = [
     ({"status": "cancelled", "cancelled_at": "2026-11-22T10:00:00Z"}, "say how in `refunds`"),
     ({"payments": [BASE["payments"][0] | {"status": "authorised"}]}, "a payment is authorised, but the order was paid"),
     ({"payments": [BASE["payments"][0] | {"instrument": "4242 4242 4242 4242"}]}, "may show at most four digits"),
+    ({"payments": [BASE["payments"][0] | {"instrument": "PayPal (k…@example.org)"}]}, None),  # type: ignore[list-item]
+    (
+        {"payments": [BASE["payments"][0] | {"instrument": "PayPal (kim@example.org)"}]},
+        "may not have an e-mail address in it",
+    ),
     ({"buyer": BASE["buyer"] | {"name": "kim@example.org"}}, "may not have an e-mail address in it"),
     ({"lines": [BASE["lines"][0] | {"title": "Mug 4111 1111 1111 1111"}]}, "may not have the number of a card"),
     ({"lines": [BASE["lines"][0] | {"title": "Mug\nx"}]}, "may not have line breaks"),
