@@ -1,7 +1,7 @@
 # Recourse: what one can do with this checkout. `make` alone lists it.
 # RECOURSE_PORT, RECOURSE_DATA, RECOURSE_DATABASE_URL and the other settings in README come from the environment.
 .DEFAULT_GOAL := help
-.PHONY: help run chat test lint fmt types unit conversations browser train seed doctor clean distclean
+.PHONY: help run chat test lint fmt types unit conversations browser bench train seed doctor clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ conversations: ## whole conversations through Rasa, actions and a database
 
 browser: ## the chat in a real browser, from the button to the order store
 	@scripts/test setup train browser
+
+bench: ## is the order store as quick with 1,000,000 orders as with 1,000? (about ten minutes)
+	@scripts/bootstrap --dev
+	@.venv/bin/python -m tests.load.bench_store
 
 train: ## train the model, unless one for this very project is there
 	@scripts/bootstrap

@@ -85,7 +85,7 @@ ALLOCATED = (
     ),
     Query(
         "orders",
-        "orders WHERE total_paid > 0",
+        "orders WHERE paid_at IS NOT NULL",
         """
         SELECT orders.id, 'paid ' || orders.total_paid || ', its payments cover ' || coalesce(tenders.amount, 0)
         FROM orders
@@ -94,7 +94,7 @@ ALLOCATED = (
             FROM payment_alloc AS alloc JOIN payment ON payment.id = alloc.payment_id
             WHERE payment.status <> 'failed' GROUP BY alloc.order_id
         ) AS tenders ON tenders.order_id = orders.id
-        WHERE orders.total_paid > 0 AND coalesce(tenders.amount, 0) <> orders.total_paid
+        WHERE orders.paid_at IS NOT NULL AND coalesce(tenders.amount, 0) <> orders.total_paid
         """,
     ),
 )

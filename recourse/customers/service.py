@@ -41,7 +41,7 @@ def get(session: Session, customer_id: str, lock: bool = False) -> Buyer:
     """
     query = select(Customer).where(Customer.id == customer_id, Customer.status != ERASED)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     row = session.scalars(query).one_or_none()
     if row is None:
         raise NotFound(f"no buyer {customer_id!r}; `recourse orders list` shows the demo's buyers")
@@ -108,7 +108,7 @@ def erase(session: Session, customer_id: str, at: datetime) -> int:
 
 
 def _row(session: Session, customer_id: str) -> Customer | None:
-    query = select(Customer).where(Customer.id == customer_id).with_for_update()
+    query = select(Customer).where(Customer.id == customer_id).with_for_update(key_share=True)
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 

@@ -227,10 +227,15 @@ def freeze(session: Session, order_id: str, reason: str, now: datetime) -> Order
 
 def unfreeze(session: Session, order_id: str, now: datetime) -> OrderView:
     """Take an order off hold. Deadlines that have passed meanwhile take effect at the timer's next look, so whoever lifts a hold
-    after the money was taken back elsewhere (a lost chargeback) must have booked that on the order before."""
+    after the money was taken back elsewhere (a lost chargeback) must have booked that on the order before.
+
+    Raises NotAllowed while the buyer's bank disputes a payment of it (invariant 18).
+    """
     order = orders.get_by_id(session, order_id, lock=True)
     if not order.frozen:
         return order
+    if order.issue == "chargeback":
+        raise NotAllowed(f"order {order.number} stays on hold until the bank has decided on its payment")
     orders.set_frozen(session, order.id, None)
     outbox.notify_buyer(
         session, order.customer_id, "order_off_hold", now, order_id=order.id, version=str(order.version)

@@ -351,8 +351,12 @@ def _one(session: Session, query: Any, order_id: str) -> Order:
 
 
 def _locked(query: Any) -> Any:
-    """Lock the row and read it fresh: an already loaded row would keep stale values (domain 3.2, rule 6)."""
-    return query.with_for_update(of=Order).execution_options(populate_existing=True)
+    """Lock the row and read it fresh: an already loaded row would keep stale values (domain 3.2, rule 6).
+
+    Its key never changes, and rows that point to it may be written meanwhile: else two transactions that have both written
+    one, and then lock the order, would wait for each other for ever.
+    """
+    return query.with_for_update(of=Order, key_share=True).execution_options(populate_existing=True)
 
 
 def _of(customer_id: str, states: Sequence[str]) -> Select[Order]:

@@ -119,16 +119,17 @@ class Race:
 
 
 def cancel(race: Race, session: Session, number: str, chance: random.Random) -> None:
+    """The quote in a transaction of its own: the order may change before the yes."""
     some = orders.get_by_number(session, number)
     pieces = None if chance.random() < 0.5 else {some.lines[0].id: 1}
-    offered = cancellations.quote(session, BUYER, number, race.now(), pieces=pieces)
+    with transaction(race.world.engine) as before:
+        offered = cancellations.quote(before, BUYER, number, race.now(), pieces=pieces)
     cancellations.submit_cancellation(session, BUYER, offered.id, "no_longer_wanted", None, new_id(), race.now())
 
 
-def submit_later(race: Race, session: Session, number: str, _chance: random.Random) -> None:
-    """The quote in a transaction of its own: the order may change before the yes."""
-    with transaction(race.world.engine) as before:
-        offered = cancellations.quote(before, BUYER, number, race.now())
+def cancel_at_once(race: Race, session: Session, number: str, _chance: random.Random) -> None:
+    """Quote and yes in one transaction, and always with the same key."""
+    offered = cancellations.quote(session, BUYER, number, race.now())
     key = f"yes:{number}"
     cancellations.submit_cancellation(session, BUYER, offered.id, "no_longer_wanted", None, key, race.now())
 
@@ -237,7 +238,7 @@ def sweep(race: Race, session: Session, _number: str, chance: random.Random) -> 
 
 
 DEEDS: tuple[Callable[[Race, Session, str, random.Random], None], ...] = (
-    cancel, cancel, cancel, submit_later, submit_later, approve, approve, reject, platform, keep, ship, ship, ship,
+    cancel, cancel, cancel, cancel_at_once, cancel_at_once, approve, approve, reject, platform, keep, ship, ship, ship,
     seller_cancels, scan, confirm, review, offer, take_offer, dispute, send_back, charge_back, bank_decides,
     sweep, sweep, sweep, sweep, sweep,
 )  # fmt: skip
