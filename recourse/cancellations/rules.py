@@ -355,10 +355,16 @@ def deadline(now: datetime, response_hours: int) -> datetime:
     return now + timedelta(hours=response_hours)
 
 
+_SENT = (
+    r"\b(?:shipped|dispatched|despatched|mailed|posted|sent(?! back)|in transit|on (?:its|the) way"
+    r"|handed (?:it )?(?:over )?to (?:the |our )?(?:carrier|courier|post)|with the (?:carrier|courier)|left (?:the|our) warehouse)\b"
+)
+_NOT_SENT = r"(?:\b(?:not|never|cannot|nothing|before|until|unless|when|once|if)\b|n't\b)(?:[ -]+\w+){0,3}?[ -]+" + _SENT
+
+
 def claims_shipped(reason: str) -> bool:
     """Does a seller's rejection say that the parcel has left? Then it needs the tracking number as proof (domain 3.4)."""
-    words = set(re.findall(r"[a-z]+", reason.lower()))
-    return "shipped" in words and "not" not in words
+    return re.search(_SENT, re.sub(_NOT_SENT, " ", reason.lower().replace("’", "'"))) is not None
 
 
 def belongs_to_timer(respond_by: datetime, now: datetime) -> bool:

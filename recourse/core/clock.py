@@ -33,10 +33,14 @@ class FixedClock:
 
 
 def require_utc(value: datetime) -> datetime:
-    """``value`` in UTC. Raises ValueError for a naive datetime, because guessing a zone moves deadlines."""
+    """``value`` in UTC. Raises ValueError for a naive datetime, because guessing a zone moves deadlines, and for one that has
+    no UTC time between the years 1 and 9999."""
     if value.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone; give an aware datetime, for example 2026-11-24T12:00:00+00:00")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is out of range") from None
 
 
 def zone(name: str | None) -> ZoneInfo:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
+from recourse.core.clock import require_utc
 from recourse.core.errors import Conflict, IdempotencyMismatch, InvalidInput, NotAllowed, NotFound, RecourseError
 from recourse.gateway.errors import ApiError, error_response
+
+Moment = Annotated[AwareDatetime, AfterValidator(require_utc)]
+"""A time with its zone, in UTC from here on."""
 
 BAD_JSON = "The body is not JSON. Send an object."
 _STATUS: Mapping[type[RecourseError], int] = {

@@ -175,6 +175,7 @@ def notice(voice: Voice, item: Case, kind: str) -> Say:
         "seller": order.seller,
         "reason": request.reject_reason or "" if request else "",
         "proof": "",
+        "goes_on": "" if order.state in ("cancelled", "closed") else voice.text("utter_notice_order_goes_on"),
     }
     if request and request.proof_tracking:
         values["proof"] = voice.text("utter_proof_tracking", tracking=request.proof_tracking)
@@ -207,9 +208,17 @@ def _approved(voice: Voice, item: Case, request: RequestView, values: dict[str, 
     if request.kind == INTERCEPT:
         return Say(f"utter_notice_intercepted_by_{by}", values)
     if request.scope == "lines":
-        values["rest"] = _rest(voice, item, {})
+        values["rest"] = _rest_at_decision(voice, item, request)
         return Say(f"utter_notice_part_approved_by_{by}", values)
     return Say(f"utter_notice_approved_by_{by}", values)
+
+
+def _rest_at_decision(voice: Voice, item: Case, request: RequestView) -> str:
+    """What became of the rest when ``request`` was approved, whatever has happened to the order since."""
+    if item.order.state == "cancelled" and item.order.cancelled_at == request.decided_at:
+        return voice.text("utter_rest_none")
+    sent = any(parcel.shipped_at <= (request.decided_at or parcel.shipped_at) for parcel in item.order.parcels)
+    return voice.text("utter_rest_on_its_way" if sent and not item.order.unsent else "utter_rest_goes_on")
 
 
 def _rest(voice: Voice, item: Case, cancelled: dict[str, int]) -> str:

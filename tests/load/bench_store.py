@@ -10,6 +10,7 @@ exit code 1. Below it stands how the large store finds the rows: a scan of a lar
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import statistics
 import sys
@@ -43,18 +44,18 @@ Deed = Callable[[Engine, "Pick"], None]
 
 
 class Pick:
-    """A buyer of the store with ten orders, and one of them that waits for its seller; another one each time."""
+    """A buyer of the store with ten orders, and one of them that waits for its seller; another one each time, in a circle."""
 
-    def __init__(self, engine: Engine, count: int) -> None:
+    def __init__(self, engine: Engine) -> None:
         with reading(engine) as session:
             rows = session.execute(
                 text(
                     "SELECT customer_id, number FROM orders WHERE status = 'to_ship' AND customer_id <> :big "
-                    "ORDER BY number LIMIT :count"
+                    "AND id NOT IN (SELECT order_id FROM cancellation_request) ORDER BY number LIMIT 200"
                 ),
-                {"big": make_store.BIG_BUYER, "count": 4 * count + 40},
+                {"big": make_store.BIG_BUYER},
             ).all()
-        self._rows = iter(rows * 4)
+        self._rows = itertools.cycle(rows)
         self.next()
 
     def next(self) -> None:
@@ -117,8 +118,9 @@ def measure(stores: dict[int, Engine], turns: int) -> dict[str, dict[int, float]
 
     The stores take turns, so that whatever else the machine does meets them alike.
     """
-    picks, medians = {size: Pick(engine, turns) for size, engine in stores.items()}, {}
+    medians = {}
     for name, (deed, before) in DEEDS.items():
+        picks = {size: Pick(engine) for size, engine in stores.items()}
         taken: dict[int, list[float]] = {size: [] for size in stores}
         for turn in range(turns + 5):
             for size, engine in stores.items():
@@ -136,7 +138,7 @@ def measure(stores: dict[int, Engine], turns: int) -> dict[str, dict[int, float]
 
 def scans(engine: Engine) -> dict[str, list[str]]:
     """Deed -> the large tables that the database reads from end to end for it, as its own EXPLAIN says."""
-    pick, found = Pick(engine, 10), {}
+    pick, found = Pick(engine), {}
     for name, (deed, before) in DEEDS.items():
         pick.next()
         if before is not None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -25,7 +25,7 @@ from recourse.exchange import service as exchange
 from recourse.exchange.schema import OrderRecord
 from recourse.exchange.service import Outcome
 from recourse.fulfilment import service as fulfilment
-from recourse.gateway.api_common import BAD_JSON, HANDLERS, ErrorOut, replayed, whole_body
+from recourse.gateway.api_common import BAD_JSON, HANDLERS, ErrorOut, Moment, replayed, whole_body
 from recourse.gateway.errors import ApiError, error_response, slow_down, unauthorised
 from recourse.gateway.limits import address_key
 from recourse.gateway.runtime import Gateway, gateway_of
@@ -75,7 +75,7 @@ class ScanIn(_In):
 
     tracking: Annotated[str, Field(min_length=1, max_length=40)]
     state: Literal[PARCEL_STATES]  # type: ignore[valid-type]
-    at: AwareDatetime
+    at: Moment
     text: Annotated[str, Field(max_length=200)] = ""
     carrier: Annotated[str, Field(min_length=1, max_length=40)] | None = None
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from recourse.gateway.api_common import Moment
 
 Text500 = Annotated[str, Field(min_length=1, max_length=500)]
 Text1000 = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -109,7 +111,7 @@ class RejectIn(_In):
 
     reason: Text500
     tracking: Short | None = None
-    shipped_at: AwareDatetime | None = None
+    shipped_at: Moment | None = None
 
 
 class AskIn(_In):
@@ -208,8 +210,8 @@ class ShipmentIn(_In):
     carrier: Short
     tracking: Short
     lines: Annotated[list[PiecesIn], Field(min_length=1, max_length=200)] | None = None
-    shipped_at: AwareDatetime | None = None
-    promised_by: AwareDatetime | None = None
+    shipped_at: Moment | None = None
+    promised_by: Moment | None = None
 
 
 class ReasonIn(_In):

@@ -399,7 +399,12 @@ def test_machines_end_where_they_should_and_every_state_is_reached(machine: Mach
     [
         ("Already shipped", True),
         ("It was shipped today.", True),
+        ("It was shipped yesterday, I could not stop it", True),
+        ("Dispatched this morning", True),
+        ("The parcel is on its way", True),
+        ("We can't cancel: handed to the carrier", True),
         ("Not shipped yet, but it is engraved", False),
+        ("It hasn't been sent, but it is engraved", False),
         ("Made to order", False),
     ],
 )
