@@ -366,24 +366,18 @@ WALLET = (
         """,
     ),
     Query(
-        "customer",
-        "payment_alloc WHERE voided",
+        "payment_alloc",
+        "payment_alloc",
         """
-        SELECT coalesce(let_go.customer_id, given.customer_id), 'reserved balance of ' || coalesce(let_go.amount, 0)
-            || ' was let go, the wallet got ' || coalesce(given.amount, 0)
-        FROM (
-            SELECT order_group.customer_id, payment.currency, sum(alloc.amount) AS amount
-            FROM payment_alloc AS alloc JOIN payment ON payment.id = alloc.payment_id
-            JOIN order_group ON order_group.id = payment.group_id
-            JOIN wallet_entry AS spend
-                ON spend.source_type = 'payment' AND spend.source_id = payment.id AND spend.kind = 'spend'
-            WHERE alloc.voided AND payment.method = 'balance' GROUP BY order_group.customer_id, payment.currency
-        ) AS let_go
-        FULL JOIN (
-            SELECT customer_id, currency, sum(amount) AS amount FROM wallet_entry
-            WHERE kind = 'release' GROUP BY customer_id, currency
-        ) AS given ON given.customer_id = let_go.customer_id AND given.currency = let_go.currency
-        WHERE coalesce(let_go.amount, 0) <> coalesce(given.amount, 0)
+        SELECT alloc.payment_id, 'let go of ' || CASE WHEN alloc.voided THEN alloc.amount ELSE 0 END
+            || ' reserved balance for order ' || alloc.order_id || ', the wallet got ' || coalesce(entry.amount, 0)
+        FROM payment_alloc AS alloc JOIN payment ON payment.id = alloc.payment_id
+        LEFT JOIN wallet_entry AS entry ON entry.source_type = 'order_payment' AND entry.kind = 'release'
+            AND entry.source_id = alloc.payment_id || ':' || alloc.order_id
+        LEFT JOIN wallet_entry AS spend
+            ON spend.source_type = 'payment' AND spend.source_id = payment.id AND spend.kind = 'spend'
+        WHERE payment.method = 'balance' AND coalesce(entry.amount, 0)
+            <> CASE WHEN alloc.voided AND spend.id IS NOT NULL THEN alloc.amount ELSE 0 END
         """,
     ),
 )

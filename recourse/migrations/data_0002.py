@@ -6,7 +6,6 @@ requests for all lines, one parcel, one refund of all that was taken; what 0002 
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -167,6 +166,12 @@ def _protection(bind: Connection) -> None:
 def _requests(bind: Connection) -> None:
     """Requests were for all pieces of their order: at once, or with the seller's answer."""
     bind.execute(sa.update(REQUEST).where(REQUEST.c.respond_by.is_(None)).values(kind="instant"))
+    called_back = sa.select(ORDERS.c.id).where(ORDERS.c.close_reason == "intercepted")
+    bind.execute(
+        sa.update(REQUEST)
+        .where(REQUEST.c.state == "approved", REQUEST.c.order_id.in_(called_back))
+        .values(kind="intercept")
+    )
     pieces = sa.select(REQUEST.c.id, LINE.c.id, LINE.c.qty).join_from(
         REQUEST, LINE, LINE.c.order_id == REQUEST.c.order_id
     )
@@ -198,15 +203,17 @@ def _let_go(bind: Connection) -> None:
         bind.execute(
             sa.update(PAYMENT).where(PAYMENT.c.id == row.payment_id).values(voided=PAYMENT.c.voided + row.amount)
         )  # fmt: skip
-        part = hashlib.sha256(f"{row.payment_id}:{row.order_id}".encode()).hexdigest()[:32]
-        if row.method == "balance" and row.payment_id in spent and part not in back:
+        part, short = f"{row.payment_id}:{row.order_id}", row.payment_id[:16] + row.order_id[:16]
+        if short in back:  # made before a downgrade, which had to shorten it
+            bind.execute(sa.update(WALLET).where(WALLET.c.source_id == short).values(source_id=part))
+        elif row.method == "balance" and row.payment_id in spent and part not in back:
             _insert(
                 bind,
                 WALLET,
                 [
                     {
                         "id": db.new_id(), "customer_id": row.customer_id, "amount": row.amount, "currency": row.currency,
-                        "kind": "release", "source_type": "payment_alloc", "source_id": part, "at": row.cancelled_at or now,
+                        "kind": "release", "source_type": "order_payment", "source_id": part, "at": row.cancelled_at or now,
                     }
                 ],
             )  # fmt: skip
@@ -336,14 +343,21 @@ def _end_what_is_unknown(bind: Connection) -> None:
     """Open requests for parts, for sent parcels, or before the platform: the first revision would take them for whole orders."""
     now = datetime.now(UTC)
     unknown = sa.or_(REQUEST.c.scope == "lines", REQUEST.c.kind == "intercept", REQUEST.c.escalated_at.is_not(None))
-    ids = list(bind.scalars(sa.select(REQUEST.c.id).where(REQUEST.c.state == "pending_seller", unknown)))
-    for request_id in ids:
+    query = (
+        sa.select(REQUEST.c.id, ORDERS.c.customer_id)
+        .join_from(REQUEST, ORDERS, ORDERS.c.id == REQUEST.c.order_id)
+        .where(REQUEST.c.state == "pending_seller", unknown)
+    )
+    for row in list(_rows(bind, query)):
         bind.execute(
             sa.update(REQUEST)
-            .where(REQUEST.c.id == request_id)
+            .where(REQUEST.c.id == row.id)
             .values(state="superseded", decided_by="system", decided_at=now, version=REQUEST.c.version + 1)
         )
-        _log(bind, "cancellation_request", request_id, "pending_seller", "superseded", now)
+        _log(bind, "cancellation_request", row.id, "pending_seller", "superseded", now)
+        kind = "request_superseded"
+        payload = {"kind": kind, "request_id": row.id}
+        _message(bind, "buyer_notice", row.customer_id, f"{kind}:{row.id}", payload, now, None)
 
 
 def _log(bind: Connection, entity: str, entity_id: str, before: str, after: str, at: datetime) -> None:

@@ -32,7 +32,12 @@ def numbers(session: Session, customer_id: str) -> dict[str, str]:
 
 def lock_all(session: Session, customer_id: str) -> list[str]:
     """Lock all the buyer's orders, always in the same sequence, and return their ids: first of all locks, as everywhere."""
-    query = select(Order.id).where(Order.customer_id == customer_id).order_by(Order.id).with_for_update(of=Order, key_share=True)
+    query = (
+        select(Order.id)
+        .where(Order.customer_id == customer_id)
+        .order_by(Order.id)
+        .with_for_update(of=Order, key_share=True)
+    )
     return list(session.scalars(query))
 
 

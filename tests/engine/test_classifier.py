@@ -292,7 +292,7 @@ def test_a_button_payload_reaches_rasa_as_it_is(parse: Parse) -> None:
 def test_typed_text_never_becomes_a_button_intent(parse: Parse, text: str) -> None:
     result = parse(text)
     names = {result["intent"]["name"], *(entry["name"] for entry in result["intent_ranking"])}
-    assert not names & {"choose_reason", "confirm_quote", "decline_quote"}
+    assert not names & {"choose_reason", "confirm_quote", "decline_quote", "withdraw_request", "confirm_withdrawal"}
 
 
 def test_an_order_number_does_not_decide_about_the_intent(parse: Parse) -> None:

@@ -6,7 +6,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from random import Random
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,9 +20,10 @@ from recourse.audit import service as audit
 from recourse.cancellations import service as cancellations
 from recourse.cancellations.models import CancellationRequest
 from recourse.cancellations.requests import RequestView
+from recourse.core import db
 from recourse.core.db import new_id
 from recourse.core.errors import IdempotencyMismatch, NotFound, RecourseError
-from recourse.core.transitions import Actor
+from recourse.core.transitions import Actor, TransitionLog
 from recourse.demo import shop
 from recourse.demo.shop import Given, Item
 from recourse.disputes import service as disputes
@@ -48,7 +52,10 @@ from tests.unit.world import BALANCE, BUYER, CARD, NOW, OTHER, SELLER, World
 
 ITEMS = (Item("MUG", "Mug", 999, qty=3), Item("TRAY", "Tray", 2450))
 AGENT = Actor("platform", "agent-1")
-AROUND = st.sampled_from([timedelta(seconds=-1), timedelta(0), timedelta(seconds=1)])
+_AROUND = (timedelta(seconds=-1), timedelta(0), timedelta(seconds=1))
+AROUND = st.sampled_from(_AROUND)
+_SELLER_VERBS = ("seller accept", "seller reject", "seller counter", "seller received", "seller contest")
+_BUYER_VERBS = ("buyer accept", "buyer counter", "buyer escalate", "buyer withdraw", "buyer send_back")
 STEPS = st.sampled_from([timedelta(minutes=7), timedelta(hours=3), timedelta(hours=11), timedelta(days=4)])
 WHICH = st.integers(0, 7)
 SCANS = st.sampled_from(["accepted", "in_transit", "out_for_delivery", "delivered", "delivered", "lost", "returned"])
@@ -90,9 +97,11 @@ class Lives(RuleBasedStateMachine):
         self.events: list[webhooks.Event] = []
         self.provider = StubProvider()
         self.there: set[type[Any]] = set()
+        self.states: dict[str, str] = {}
         self.changed = True
         self.steps = 0
         self.world.now = NOW
+        _repeatable_ids()
 
     def teardown(self) -> None:
         try:
@@ -161,6 +170,15 @@ class Lives(RuleBasedStateMachine):
             assert found.terms.refund.fee == 0 or kind == "intercept", "invariant 13"
             self.shown.append(Shown(found.id, order.number, buyer, order.version, kind, self.world.now))
 
+    @rule(which=WHICH, part=st.booleans())
+    def ask(self, which: int, part: bool) -> None:
+        """Look at what can be cancelled, and say yes at once."""
+        waiting = [number for number in self.numbers if self._may_cancel(self._see(number)) != "no"]
+        if waiting:
+            self.look(len(self.numbers) - 1 - self.numbers.index(waiting[which % len(waiting)]), part, False)
+            if self.shown:
+                self.say_yes(0, False, "no_longer_wanted")
+
     @precondition(lambda self: self.shown)
     @rule(
         which=WHICH, again=st.booleans(), reason=st.sampled_from(["no_longer_wanted", "no_longer_wanted", "too_late"])
@@ -187,22 +205,24 @@ class Lives(RuleBasedStateMachine):
         elif done.outcome == "refused":
             assert kind == "no" or self._shown_pieces_gone(before)
 
+    @precondition(lambda self: self._any(CancellationRequest))
     @rule(which=WHICH)
     def keep_it(self, which: int) -> None:
-        order = self._order(which)
-        request = self._request(order)
+        request, order = self._asked(which)
         found = self._try(lambda s: cancellations.withdraw(s, order.customer_id, order.number, self.world.now))
-        if request is None or request.state not in ("pending_seller", "withdrawn"):
+        if request.state not in ("pending_seller", "withdrawn"):
             assert isinstance(found, RecourseError)
 
+    @precondition(lambda self: self._in("shipped", "delivered"))
     @rule(which=WHICH)
     def confirm_receipt(self, which: int) -> None:
-        order = self._order(which)
+        order = self._order(which, "shipped", "delivered")
         self._try(lambda s: fulfilment.buyer_confirms(s, order.customer_id, order.number, self.world.now))
 
+    @precondition(lambda self: self._in("shipped", "delivered", "completed"))
     @rule(which=WHICH, kind=st.sampled_from(["full", "partial", "return_refund"]), line=st.integers(0, 1))
     def open_dispute(self, which: int, kind: str, line: int) -> None:
-        order = self._order(which)
+        order = self._order(which, "shipped", "delivered", "completed")
         type_, reason = ("not_received", "in_transit") if kind == "full" else ("not_as_described", "damaged")
         amount = 120 if kind == "partial" else None
         self._try(
@@ -226,9 +246,10 @@ class Lives(RuleBasedStateMachine):
         }
         self._try(deeds[verb])
 
+    @precondition(lambda self: self._in("delivered", "completed"))
     @rule(which=WHICH, reason=st.sampled_from(["no_longer_wanted", "damaged"]), statutory=st.booleans())
     def send_something_back(self, which: int, reason: str, statutory: bool) -> None:
-        order = self._order(which)
+        order = self._order(which, "delivered", "completed")
         pieces = {order.lines[0].id: 1}
         now, buyer = self.world.now, order.customer_id
         if statutory:
@@ -274,6 +295,80 @@ class Lives(RuleBasedStateMachine):
         else:
             self._try(lambda s: refunds.choose_route(s, buyer, leg.id, route, self.world.now))
 
+    # --- the stories that matter most, told in one go so that they come often
+
+    @rule(
+        which=WHICH, part=st.booleans(), around=st.sampled_from([timedelta(hours=-1), *_AROUND]),
+        then=st.sampled_from(["approve", "reject", "keep", "ship", "timers", "platform", "offer"]),
+    )  # fmt: skip
+    def ask_and_answer(self, which: int, part: bool, around: timedelta, then: str) -> None:
+        """Somebody answers a new request well before its deadline, or in the seconds around it."""
+        self.ask(which, part)
+        self._audit()
+        if not self._any(CancellationRequest):
+            return
+        request, order = self._asked(0)
+        if request.open and request.respond_by:
+            self.world.now = max(self.world.now, request.respond_by + around)
+        place = len(self.numbers) - 1 - self.numbers.index(order.number)
+        if then in ("approve", "reject"):
+            self.seller_decides(0, then)
+        elif then == "keep":
+            self.keep_it(0)
+        elif then == "platform":
+            self.platform_decides_request(0, part)
+        elif then == "offer":
+            self.make_offer(place, 300)
+            self._audit()
+            if self._any(SellerOffer):
+                self.answer_offer(0, "accept")
+        elif then == "ship":
+            self.ship(place, part)
+        self.timers()
+
+    @precondition(lambda self: self._in("shipped", "delivered", "completed"))
+    @rule(
+        which=WHICH, kind=st.sampled_from(["full", "partial", "return_refund"]),
+        steps=st.lists(st.sampled_from([*_SELLER_VERBS, *_BUYER_VERBS, "timers", "deadline", "verdict"]), max_size=5),
+    )  # fmt: skip
+    def dispute_and_argue(self, which: int, kind: str, steps: list[str]) -> None:
+        """A dispute, and what both sides, the clock and the platform make of it."""
+        self.wait(timedelta(days=11))
+        self.open_dispute(which, kind, which % 2)
+        self._audit()
+        if not self._any(Dispute):
+            return
+        for step in steps:
+            side, _, verb = step.partition(" ")
+            if side == "seller":
+                self.seller_in_dispute(0, verb)
+            elif side == "buyer":
+                self.buyer_in_dispute(0, verb)
+            elif side == "deadline":
+                self.wait_for_a_deadline(0, timedelta(0))
+            elif side == "verdict":
+                self.platform_decides_dispute(0, kind)
+            else:
+                self.timers()
+
+    @precondition(lambda self: self._in("shipped", "delivered"))
+    @rule(
+        which=WHICH, statutory=st.booleans(), fault=st.sampled_from(["no_longer_wanted", "damaged"]),
+        steps=st.lists(st.sampled_from(["cancel", "send", "approve", "decline", "received", "timers"]), max_size=4),
+    )  # fmt: skip
+    def return_and_wait(self, which: int, statutory: bool, fault: str, steps: list[str]) -> None:
+        """Goods go back, or do not."""
+        self.confirm_receipt(which)
+        self._audit()
+        self.send_something_back(which, fault, statutory)
+        self._audit()
+        for step in steps:
+            if step == "timers":
+                self.wait_for_a_deadline(0, timedelta(0))
+                self.timers()
+            elif self._any(Return):
+                self.handle_return(0, step)
+
     # --- the seller
 
     @precondition(lambda self: self._any(CancellationRequest))
@@ -297,9 +392,10 @@ class Lives(RuleBasedStateMachine):
         row = self._pick(RequiredAction, which)
         self._try(lambda s: asks.answer_action(s, self._buyer_of(row.order_id), row.id, "This", self.world.now))
 
+    @precondition(lambda self: self._in("to_ship", "partially_shipped"))
     @rule(which=WHICH, part=st.booleans())
     def ship(self, which: int, part: bool) -> None:
-        order = self._order(which)
+        order = self._order(which, "to_ship", "partially_shipped")
         line = next(iter(order.unsent), "")
         pieces = {line: 1} if part and line else None
         request = self._request(order)
@@ -316,13 +412,13 @@ class Lives(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def seller_cancels(self, which: int) -> None:
-        order = self._order(which)
+        order = self._order(which, "to_ship", "awaiting_payment")
         if self.steps % 3 == 0:
             self._try(lambda s: fulfilment.seller_cancels(s, order.number, "out of stock", self.world.now, SELLER))
 
     @rule(which=WHICH, amount=st.sampled_from([1, 300, 99999]))
     def make_offer(self, which: int, amount: int) -> None:
-        order = self._order(which)
+        order = self._order(which, "to_ship", "shipped", "delivered", "completed")
         self._try(lambda s: offers.offer(s, "acme", order.number, amount, "Keep it", self.world.now))
 
     @precondition(lambda self: self._any(Dispute))
@@ -343,7 +439,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(which=WHICH, parcel=WHICH, state=SCANS, late=st.sampled_from([0, 0, 1, 48]), twice=st.booleans())
     def scan(self, which: int, parcel: int, state: str, late: int, twice: bool) -> None:
-        parcels = self._order(which).parcels
+        parcels = self._order(which, "shipped", "partially_shipped").parcels
         tracking = [each.tracking for each in parcels]
         with self.world.reading() as session:
             back = [*session.scalars(select(Return.tracking)), *session.scalars(select(Dispute.return_tracking))]
@@ -362,7 +458,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(which=WHICH, kind=st.sampled_from(["captured", "failed", "review_started", "review_passed", "review_failed"]))
     def word_on_payment(self, which: int, kind: str) -> None:
-        tenders = self._order(which).tenders
+        tenders = self._order(which, "awaiting_payment", "payment_review").tenders
         if tenders:
             self._hear(f"payment.{kind}", {"payment": tenders[which % len(tenders)].payment_id}, 0)
 
@@ -385,7 +481,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(which=WHICH, word=st.sampled_from(["opened", "won", "lost"]), amount=st.sampled_from([100, None]))
     def word_on_chargeback(self, which: int, word: str, amount: int | None) -> None:
-        order = self._order(which)
+        order = self._order(which, "to_ship", "shipped", "delivered", "completed")
         card = next((tender for tender in order.tenders if tender.method == "card"), None)
         if card is None or self.steps % 2:
             return
@@ -479,6 +575,7 @@ class Lives(RuleBasedStateMachine):
     def _audit(self) -> None:
         with self.world.reading() as session:
             found = [str(each) for each in audit.violations(session)]
+            self.states = {number: state for number, state in session.execute(select(Order.number, Order.state))}
             self.there = {table for table in _PICKED if session.scalar(select(table.id).limit(1)) is not None}
         assert not found, "\n".join(found)
         self.changed = False
@@ -543,8 +640,11 @@ class Lives(RuleBasedStateMachine):
     def _see(self, number: str) -> OrderView:
         return self.world.see(number)
 
-    def _order(self, which: int) -> OrderView:
-        return self._see(self.numbers[-1 - which % len(self.numbers)])
+    def _order(self, which: int, *states: str) -> OrderView:
+        """An order, the newest first; mostly one that is in one of ``states``, where that is what a deed needs."""
+        fit = [number for number in self.numbers if self.states.get(number) in states] if which else []
+        some = fit or self.numbers
+        return self._see(some[-1 - which % len(some)])
 
     def _request(self, order: OrderView) -> RequestView | None:
         with self.world.reading() as session:
@@ -556,14 +656,22 @@ class Lives(RuleBasedStateMachine):
         with self.world.reading() as session:
             return cancellations.get(session, row.id), orders.get_by_id(session, row.order_id)
 
+    def _in(self, *states: str) -> bool:
+        """Is an order in one of these states? As of the last audit, or just now bought."""
+        return any(self.states.get(number, states[0]) in states for number in self.numbers)
+
     def _any(self, table: type[Any]) -> bool:
         """Is there such a row? As of the last audit."""
         return table in self.there
 
     def _pick(self, table: type[Any], which: int) -> Any:
+        """A row of a table, the newest first."""
         with self.world.reading() as session:
-            rows = session.scalars(select(table).order_by(table.created_at.desc(), table.id)).all()
-            return rows[which % len(rows)]
+            born = select(TransitionLog.entity_id).where(
+                TransitionLog.entity_type == table.__tablename__, TransitionLog.from_state.is_(None)
+            )
+            ids = session.scalars(born.order_by(TransitionLog.id.desc())).all()
+            return session.get_one(table, ids[which % len(ids)])
 
     def _proposal(self, row: Any, side: str) -> str:
         with self.world.reading() as session:
@@ -598,3 +706,9 @@ class Lives(RuleBasedStateMachine):
 
 def _foreign(order: OrderView) -> str:
     return OTHER if order.customer_id == BUYER else BUYER
+
+
+def _repeatable_ids() -> None:
+    """A life that is lived again has the same ids, and so the same order of rows that are sorted by them."""
+    chance = Random(0)
+    db.uuid = SimpleNamespace(uuid4=lambda: UUID(int=chance.getrandbits(128), version=4))  # type: ignore[assignment]

@@ -13,11 +13,17 @@ from sqlalchemy import Connection, MetaData
 from recourse.audit import service as audit
 from recourse.core.db import engine_for, reading
 from recourse.migrations import downgrade, upgrade
+from tests.unit.audit.scene import fill
+from tests.unit.world import World
 
 _ROWS = Path(__file__).with_name("first_revision.sql")
 
 MENDED = {"payment": 1, "transition_log": 1, "wallet_entry": 2}
 """Rows that are other than before: balance that stayed reserved for orders that had ended is back in the wallet for good."""
+
+OLD_POLICY = {
+    "id", "response_hours", "on_silence", "ship_while_pending", "coupon_on_refund", "dispute_close_after_days", "clause"
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -84,3 +90,25 @@ def test_it_goes_up_and_down_and_up_again(old_url: str) -> None:
 def _audit(url: str) -> list[str]:
     with reading(engine_for(url)) as session:
         return [str(each) for each in audit.violations(session)]
+
+
+def test_a_store_that_used_everything_can_be_taken_back(blank: Callable[[], str]) -> None:
+    """What the first revision does not know is gone then; all else is right after another upgrade."""
+    url = blank()
+    upgrade(url)
+    fill(World(engine_for(url)))
+    with engine_for(url).connect() as connection:
+        paid = rows(connection)["wallet_entry"]
+    downgrade(url, "0001")
+    with engine_for(url).connect() as connection:
+        old = rows(connection)
+    known = {"approve", "reject"}, {"balance", "none"}
+    for row in old["orders"]:
+        assert set(row["policy_snapshot"]) == OLD_POLICY
+        assert row["policy_snapshot"]["on_silence"] in known[0]
+        assert row["policy_snapshot"]["coupon_on_refund"] in known[1]
+    assert [row["state"] for row in old["cancellation_request"] if row["state"] == "pending_seller"] == []
+    assert {row["entity_type"] for row in old["transition_log"]} <= set(old)
+    assert [row["id"] for row in old["wallet_entry"]] == [row["id"] for row in paid]
+    upgrade(url)
+    assert [found[:3] for found in _audit(url)] == ["14:"], "the clause for the fee is gone with the old policy"
