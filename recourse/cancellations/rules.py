@@ -359,7 +359,9 @@ _SENT = (
     r"\b(?:shipped|dispatched|despatched|mailed|posted|sent(?! back)|in transit|on (?:its|the) way"
     r"|handed (?:it )?(?:over )?to (?:the |our )?(?:carrier|courier|post)|with the (?:carrier|courier)|left (?:the|our) warehouse)\b"
 )
-_NOT_SENT = r"(?:\b(?:not|never|cannot|nothing|before|until|unless|when|once|if)\b|n't\b)(?:[ -]+\w+){0,3}?[ -]+" + _SENT
+_NOT_SENT = (
+    r"(?:\b(?:not|never|cannot|nothing|before|until|unless|when|once|if)\b|n't\b)(?:[ -]+\w+){0,3}?[ -]+" + _SENT
+)
 
 
 def claims_shipped(reason: str) -> bool:
