@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -156,7 +157,7 @@ def _plant(tree: dict[str, Any], path: list[str], text: str) -> None:
 def _value(name: str, text: str) -> Any:
     """A cell as JSON has it. Raises ValueError that names the column."""
     if name.endswith("_minor") or name in _NUMBERS:
-        if not text.lstrip("-").isdecimal():
+        if not re.fullmatch(r"-?[0-9]{1,18}", text):
             raise ValueError(f"{name}: must be a whole number, but it is {text!r}; amounts are in minor units (cents)")
         return int(text)
     if name.startswith("is_") or name == "withdrawal_exempt":
@@ -166,7 +167,7 @@ def _value(name: str, text: str) -> Any:
     if name in _JSON_CELLS:
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{name}: must be JSON in one cell") from error
     return text
 
@@ -264,5 +265,5 @@ def _external_id(text: str) -> str | None:
     try:
         value = json.loads(text)
         return str(value["external_id"])[:64]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

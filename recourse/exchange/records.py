@@ -300,6 +300,17 @@ def _check_accounts(order: Arrival, refunds: Sequence[ArrivedRefund]) -> None:
     for place, payment in enumerate(order.payments, start=1):
         if payment.returned > payment.amount or (payment.returned and payment.state != "captured"):
             raise InvalidInput(f"payment {place}: more is refunded to it than it gave")
+    if any(refund.fee for refund in refunds) and not order.parcels:
+        raise InvalidInput("a refund keeps a fee, but nothing was sent: before shipment cancelling costs nothing")
+    sent: Counter[int] = Counter()
+    for parcel in order.parcels:
+        sent.update(dict(parcel.pieces))
+    for place, line in enumerate(order.lines, start=1):
+        if line.qty_refunded > line.qty_cancelled + sent[place]:
+            raise InvalidInput(
+                f"line {place}: {line.qty_refunded} refunded, but only {line.qty_cancelled + sent[place]} sent or cancelled; "
+                "give qty_cancelled"
+            )
 
 
 def _lines(record: OrderRecord, refunds: Sequence[ArrivedRefund]) -> tuple[ArrivedLine, ...]:

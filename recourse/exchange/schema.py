@@ -4,7 +4,7 @@ made from it. Amounts are integers in minor units of the order's currency (``*_m
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from babel.numbers import list_currencies
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from recourse.core import order_numbers
+from recourse.core.clock import require_utc
 from recourse.core.redact import CARD, IBAN, redact
 from recourse.orders.rules import PARCEL_STATES, STATES
 from recourse.refunds.arrivals import LEG_STATES
@@ -47,7 +48,7 @@ def _mask(text: str) -> str:
 
 
 def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+    return require_utc(at)
 
 
 def _currency(code: str) -> str:

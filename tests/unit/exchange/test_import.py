@@ -183,6 +183,7 @@ WRONG: list[tuple[Record, str]] = [
         {"refunds": [REFUND | {"fee_minor": 1}]},
         "a refund gives back 4999 and keeps a fee of 1, but its lines are worth 4999",
     ),
+    ({"refunds": [REFUND]}, "sent or cancelled; give qty_cancelled"),
     ({"refunds": [REFUND, REFUND]}, "line 1: more is refunded than was paid for it"),
     ({"status": "cancelled", "cancelled_at": "2026-11-22T10:00:00Z"}, "say how in `refunds`"),
     ({"payments": [BASE["payments"][0] | {"status": "authorised"}]}, "a payment is authorised, but the order was paid"),
@@ -236,6 +237,16 @@ def test_text_that_is_no_record_is_told_by_line(desk: Desk) -> None:
         (5, FAILED),
     ]
     assert "Field required" in str(outcomes[2].error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"policy": ' * 5000 + "1" + "}" * 5000, '{"placed_at": "0001-01-01T00:00:00+14:00"}'],
+    ids=["brackets", "objects", "time"],
+)
+def test_nesting_without_end_and_times_out_of_range_are_errors_of_their_line(desk: Desk, text: str) -> None:
+    (outcome,) = desk.read(text, formats.JSONL)
+    assert (outcome.line, outcome.result) == (1, FAILED)
 
 
 def test_a_line_without_an_end_is_an_error_and_not_a_full_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
