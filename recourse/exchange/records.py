@@ -200,7 +200,13 @@ def difference(stored: Arrival, wanted: Arrival) -> str | None:
         return "its lines cannot change once the order is in the store"
     if _values(stored.coupons) != _values(wanted.coupons):
         return "its coupons cannot change once the order is in the store"
+    if any(payment.state == "captured" for payment in stored.payments) and _paid(stored) != _paid(wanted):
+        return "its payments cannot change once the order is paid"
     return None
+
+
+def _paid(order: Arrival) -> list[tuple[str, str, int]]:
+    return sorted((payment.method, payment.instrument, payment.amount) for payment in order.payments)
 
 
 _FIXED: Mapping[str, str] = {

@@ -394,6 +394,10 @@ def test_a_record_older_than_the_store_changes_nothing(desk: Desk) -> None:
         ({"coupons": [BASE["coupons"][0] | {"code": "XX"}]}, "its coupons cannot change"),
         ({"buyer": BASE["buyer"] | {"sub": "lee"}}, "its buyer cannot change"),
         ({"seller": BASE["seller"] | {"external_id": "shop-8"}}, "its seller cannot change"),
+        (
+            {"payments": [BASE["payments"][0] | {"method": "paypal", "instrument": "PayPal"}]},
+            "its payments cannot change",
+        ),
         ({"group": "other"}, "its checkout (group) cannot change"),
         ({"placed_at": "2026-11-20T08:59:00Z"}, "the time when it was placed (placed_at) cannot change"),
         ({"number": "RC-1042-7713"}, "the order has the number"),
