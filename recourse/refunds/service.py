@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -104,6 +104,7 @@ def grant(
         coupon_credit=breakdown.coupon_credit,
         shipping_kept=breakdown.shipping_kept,
         accepted_at=at,
+        created_at=datetime.now(UTC),  # the order of two refunds of one moment; SQLite's own clock counts seconds
     )
     session.add(refund)
     session.flush()
