@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -23,7 +23,9 @@ from recourse.core.clock import SystemClock
 from recourse.core.db import reading, transaction
 from recourse.core.errors import RecourseError
 from recourse.core.settings import settings
+from recourse.disputes import evidence
 from recourse.disputes import service as disputes
+from recourse.disputes.files import default_store
 from recourse.fulfilment import service as fulfilment
 from recourse.handoff import service as handoff
 from recourse.messages import service as messages
@@ -38,6 +40,9 @@ from recourse.returns import service as returns
 
 PERIOD_S = 5.0
 """How often due deadlines are looked for: a decision is at most this late."""
+
+SWEEP_EVERY = timedelta(hours=1)
+"""How often files without a row are looked for."""
 
 _BATCH = 100
 
@@ -128,6 +133,19 @@ def send_due(now: datetime) -> int:
     return tried
 
 
+def sweep_files(now: datetime) -> int:
+    """Remove evidence files that a crash left without a row; returns how many. A failure waits for the next sweep."""
+    try:
+        with reading() as session:
+            removed = evidence.sweep_orphans(session, default_store(), now)
+    except OSError as error:
+        _failed("evidence", "", error)
+        return 0
+    if removed:
+        _log.info("orphaned_files_removed", count=removed)
+    return removed
+
+
 def _settle_machine(machine: Deadlines, now: datetime) -> list[Settled]:
     settled: list[Settled] = []
     tried: set[str] = set()
@@ -186,9 +204,13 @@ def _is_news(machine: str, row_id: str, error: Exception) -> bool:
 
 def run(stop: threading.Event) -> None:
     """One round every ``PERIOD_S`` seconds until ``stop`` is set. A database that is away is tried again."""
+    swept: datetime | None = None
     while not stop.is_set():
         try:
             now = SystemClock().now()
+            if swept is None or now - swept >= SWEEP_EVERY:
+                swept = now
+                sweep_files(now)
             for settled in settle_due(now):
                 _log.info("settled", machine=settled.machine, id=settled.id, state=settled.state)
             send_due(now)

@@ -213,6 +213,8 @@ FEE_ONLY_INTERCEPT = (
             ON refund.cause_type = 'cancellation' AND request.id = refund.cause_id
         WHERE refund.fee > 0
             AND (request.id IS NULL OR request.kind <> 'intercept' OR request.fault <> 'buyer')
+            AND NOT (refund.cause_type = 'shop'
+                AND EXISTS (SELECT 1 FROM shipment WHERE shipment.order_id = refund.order_id))
         """,
     ),
 )

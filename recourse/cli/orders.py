@@ -70,7 +70,7 @@ def show(
     number: Annotated[str, typer.Argument(help="Order number, for example RC-1042-7713.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one order with its requests, refunds and every change of state.
+    """Show one order with all that hangs on it, and every change of state.
 
     Example: `recourse orders show RC-1042-7713 --json`
     """
@@ -82,8 +82,8 @@ def show(
     print_table(
         ("order", ""), [(k, value_text(v)) for k, v in view.items() if not isinstance(v, list) and k != "policy"]
     )
-    for name in ("lines", "payments", "coupons", "shipments", "cancellation_requests", "refunds", "transitions"):
-        for item in view[name]:
+    for name, items in view.items():
+        for item in items if isinstance(items, list) else ():
             print_table((name, ""), [(k, value_text(v)) for k, v in item.items() if not isinstance(v, list)])
             for leg in item.get("legs", []):
                 print_table(("  leg", ""), [(f"  {k}", value_text(v)) for k, v in leg.items()])

@@ -10,7 +10,7 @@ from recourse.core.errors import InvalidInput, NotAllowed
 from recourse.core.transitions import Actor
 from recourse.exchange.records import Incoming, difference
 from recourse.fulfilment import service as fulfilment
-from recourse.orders import arrivals, deadlines
+from recourse.orders import arrivals, deadlines, departures
 from recourse.orders import service as orders
 from recourse.orders.arrivals import Arrival, ArrivedParcel
 from recourse.orders.rules import PARCEL_STATES, OrderView
@@ -56,7 +56,7 @@ def advance(session: Session, view: OrderView, stored: Arrival, wanted: Incoming
         raise InvalidInput(different)
     before = view.version, view.state
     _same_refunds(session, view, wanted)
-    if order.status != view.state and order.status in arrivals.reached(session, view.id):
+    if order.status != view.state and order.status in departures.reached(session, view.id):
         return False
     if order.on_hold and not view.frozen:
         fulfilment.freeze(session, view.id, order.on_hold, now)
@@ -64,7 +64,7 @@ def advance(session: Session, view: OrderView, stored: Arrival, wanted: Incoming
     changed = _send(session, view, stored, order, now)
     _end(session, view, order, now)
     after = orders.get_by_id(session, view.id)
-    if after.state != order.status and order.status not in arrivals.reached(session, view.id):
+    if after.state != order.status and order.status not in departures.reached(session, view.id):
         raise NotAllowed(f"the order is {after.state} in the store and cannot become {order.status} from there")
     return changed or (after.version, after.state) != before
 

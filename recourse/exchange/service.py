@@ -23,7 +23,7 @@ from recourse.exchange import progress, records
 from recourse.exchange.formats import Read
 from recourse.exchange.records import Incoming
 from recourse.exchange.schema import OrderRecord, SellerPart
-from recourse.orders import arrivals
+from recourse.orders import arrivals, departures
 from recourse.orders import service as orders
 from recourse.orders.arrivals import Arrival
 from recourse.refunds import arrivals as refunds
@@ -108,7 +108,7 @@ def export(session: Session, customer_id: str | None = None) -> Iterator[OrderRe
     after = None
     while page := orders.everything(session, customer_id, (), None, BATCH, after):
         after = page[-1].number
-        stored = arrivals.read(session, [view.id for view in page])
+        stored = departures.read(session, [view.id for view in page])
         paid_back = refunds.read(session, page)
         buyers = customers.of_ids(session, {view.customer_id for view in page})
         shops = sellers.of_ids(session, {view.seller_id for view in page})
@@ -122,11 +122,11 @@ def export(session: Session, customer_id: str | None = None) -> Iterator[OrderRe
 
 def get(session: Session, reference: str) -> OrderRecord:
     """The order with this number, or this id of the shop's, as a record. Raises NotFound."""
-    found = arrivals.find(session, [reference], [reference])
+    found = departures.find(session, [reference], [reference])
     view = orders.get_by_id(session, next(iter(found.values()))) if found else orders.get_by_number(session, reference)
     buyer = customers.of_ids(session, [view.customer_id])[view.customer_id]
     seller = sellers.of_ids(session, [view.seller_id])[view.seller_id]
-    stored = arrivals.read(session, [view.id])[view.id]
+    stored = departures.read(session, [view.id])[view.id]
     return records.outgoing(stored, refunds.read(session, [view]).get(view.id, ()), buyer, seller)
 
 
@@ -137,12 +137,12 @@ def batches(found: Iterable[Read]) -> Iterator[tuple[Read, ...]]:
 
 def widest(session: Session) -> dict[str, int]:
     """How many payments, coupons and shipments an order of the store has at most."""
-    return arrivals.widest(session)
+    return departures.widest(session)
 
 
 def _known(session: Session, wanted: Sequence[OrderRecord]) -> dict[str, str]:
     ids = [record.external_id for record in wanted]
-    return arrivals.find(session, ids, [record.number for record in wanted if record.number]) if wanted else {}
+    return departures.find(session, ids, [record.number for record in wanted if record.number]) if wanted else {}
 
 
 def _people(session: Session, wanted: Sequence[OrderRecord], now: datetime) -> _Market:
@@ -282,7 +282,7 @@ def _stored(session: Session, known: Mapping[str, str]) -> dict[str, tuple[Arriv
         return {}
     counts = refunds.count(session, list(known.values()))
     return {
-        order_id: (each, counts[order_id]) for order_id, each in arrivals.read(session, list(known.values())).items()
+        order_id: (each, counts[order_id]) for order_id, each in departures.read(session, list(known.values())).items()
     }
 
 
@@ -306,7 +306,7 @@ def _again(
             if order_id is None:
                 raise InvalidInput("the record before it with this external_id failed; mend that one first")
             view = orders.get_by_id(session, order_id, lock=True)
-            stored = arrivals.read(session, [order_id])[order_id]
+            stored = departures.read(session, [order_id])[order_id]
             wanted = _incoming(session, record, market, now)
             changed = progress.advance(session, view, stored, wanted, now)
     except (RecourseError, IntegrityError) as error:

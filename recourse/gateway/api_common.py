@@ -81,20 +81,6 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
 """How errors are answered, for the application that is mounted."""
 
 
-async def whole_body(receive: Receive, most: int) -> bytes:
-    """The body of a request. Raises 413 as soon as it has more than ``most`` bytes."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return bytes(body)
-        body += message.get("body", b"")
-        if len(body) > most:
-            raise ApiError(413, "too_large", f"The body may have {most} bytes. Send less.")
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
 def replayed(body: bytes, receive: Receive) -> Receive:
     """A channel that gives ``body``, which was read from ``receive`` before, once more."""
     given = False

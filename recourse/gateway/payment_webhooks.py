@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from recourse.core.errors import Conflict
 from recourse.gateway.errors import ApiError
-from recourse.gateway.requests import require_pace
+from recourse.gateway.requests import require_pace, whole_body
 from recourse.gateway.runtime import Gateway, gateway_of
 from recourse.payments import webhooks
 from recourse.payments.webhooks import BadSignature, Event
@@ -30,7 +30,7 @@ async def payment_webhook(request: Request) -> Response:
     secrets = gateway.config.provider_webhook_secrets
     if not secrets:
         raise ApiError(503, "not_set_up", "No webhook secret is set here: RECOURSE_PROVIDER_WEBHOOK_SECRET.")
-    body = await _body(request)
+    body = await whole_body(request, BODY_MAX)
     try:
         event = webhooks.verify(body, request.headers, secrets)
     except BadSignature as error:
@@ -47,12 +47,3 @@ async def _handle(gateway: Gateway, event: Event) -> str:
         return await gateway.store.write(lambda session: webhooks.handle(session, event, gateway.now()))
     except (Conflict, IntegrityError) as error:  # another writer was first: the sender repeats it
         raise ApiError(503, "busy", "Somebody else changed the same rows. Send the event again.") from error
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX:
-            raise ApiError(413, "too_large", f"The body may have {BODY_MAX} bytes.")
-    return bytes(body)

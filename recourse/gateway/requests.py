@@ -67,13 +67,19 @@ async def require_buyer(gateway: Gateway, request: Request) -> tuple[BuyerToken,
     return token, buyer
 
 
-async def read_json(request: Request) -> Any:
-    """The body as JSON whatever its Content-Type says; None where it is empty. Raises 400 and 413."""
+async def whole_body(request: Request, most: int) -> bytes:
+    """The body of a request. Raises 413 as soon as it has more than ``most`` bytes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_MAX:
-            raise ApiError(413, "too_large", f"The body may have {BODY_MAX} bytes. Send less.")
+        if len(body) > most:
+            raise ApiError(413, "too_large", f"The body may have {most} bytes. Send less.")
+    return bytes(body)
+
+
+async def read_json(request: Request) -> Any:
+    """The body as JSON whatever its Content-Type says; None where it is empty. Raises 400 and 413."""
+    body = await whole_body(request, BODY_MAX)
     if not body.strip():
         return None
     try:

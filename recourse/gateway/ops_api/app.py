@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import MutableMapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -17,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recourse.core.order_numbers import normalise
 from recourse.exchange import formats
@@ -25,9 +25,9 @@ from recourse.exchange import service as exchange
 from recourse.exchange.schema import OrderRecord
 from recourse.exchange.service import Outcome
 from recourse.fulfilment import service as fulfilment
-from recourse.gateway.api_common import BAD_JSON, HANDLERS, ErrorOut, Moment, replayed, whole_body
-from recourse.gateway.errors import ApiError, error_response, slow_down, unauthorised
-from recourse.gateway.limits import address_key
+from recourse.gateway.api_common import BAD_JSON, HANDLERS, ErrorOut, Moment
+from recourse.gateway.door import Admit, Door, bearer
+from recourse.gateway.errors import ApiError, unauthorised
 from recourse.gateway.runtime import Gateway, gateway_of
 from recourse.orders.rules import PARCEL_STATES
 from recourse.watches import service as watches
@@ -38,7 +38,6 @@ MOST_RECORDS = 500
 _AT_ONCE = 50
 """Records of one transaction: buyers who chat meanwhile wait for it on SQLite."""
 
-_OPEN = "/openapi.json"
 _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "The token is missing or wrong."},
     403: {"model": ErrorOut, "description": "This installation has no token: set RECOURSE_OPS_TOKEN."},
@@ -176,46 +175,24 @@ def ops_api(gateway: Gateway) -> FastAPI:
         dependencies=[Security(HTTPBearer(auto_error=False, scheme_name="opsToken", description="RECOURSE_OPS_TOKEN"))],
         exception_handlers=HANDLERS,
     )
-    app.add_middleware(_Door, gateway=gateway)
+    app.add_middleware(Door, gateway=gateway, admit=_admit(gateway), body_max=BODY_MAX)
     app.state.gateway = gateway
     app.include_router(router)
     return app
 
 
-class _Door:
-    """Middleware (pure ASGI): pace, the token and the size of the body come before anything else."""
-
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        self._app, self._gateway = app, gateway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            client = scope.get("client")
-            wait = self._gateway.requests.take(address_key(client[0] if client else None))
-            if wait:
-                raise slow_down(wait)
-            if scope["path"].removeprefix(scope.get("root_path", "")) != _OPEN:
-                self._check(Headers(scope=scope))
-            body = await whole_body(receive, BODY_MAX)
-        except Exception as error:
-            await error_response(error)(scope, receive, send)
-            return
-        await self._app(scope, replayed(body, receive), send)
-
-    def _check(self, headers: Headers) -> None:
-        token = self._gateway.config.ops_token
+def _admit(gateway: Gateway) -> Admit:
+    async def admit(headers: Headers, _state: MutableMapping[str, Any]) -> None:
+        token = gateway.config.ops_token
         if token is None:
             raise ApiError(
                 403, "ops_off", "This installation takes no orders by HTTP. Set RECOURSE_OPS_TOKEN and restart it."
             )
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not given.strip():
-            raise unauthorised("no_token", "Send the token as 'Authorization: Bearer <RECOURSE_OPS_TOKEN>'.")
-        if not hmac.compare_digest(given.strip().encode(), token.encode()):
+        missing = unauthorised("no_token", "Send the token as 'Authorization: Bearer <RECOURSE_OPS_TOKEN>'.")
+        if not hmac.compare_digest(bearer(headers, missing).encode(), token.encode()):
             raise unauthorised("wrong_token", "This token is wrong. It is the value of RECOURSE_OPS_TOKEN.")
+
+    return admit
 
 
 def _records(body: bytes) -> list[Any]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Engine, func, select
 
+from recourse.audit import service as audit
 from recourse.core.db import reading, transaction
 from recourse.core.outbox import Outbox
 from recourse.core.transitions import Actor, TransitionLog
@@ -106,6 +107,20 @@ def test_refunds_come_in_as_they_stand_and_nothing_is_sent(desk: Desk) -> None:
             ("succeeded", 4999, "ARN1")
         ]
         assert session.scalars(select(Outbox)).all() == []
+
+
+def test_a_fee_that_the_policy_allows_for_a_sent_parcel_is_no_violation(desk: Desk) -> None:
+    policy = {
+        "after_shipment": "ask_seller",
+        "fee_kind": "fixed",
+        "fee_value": 500,
+        "clause": "Calling it back costs 5.00.",
+    }
+    less = REFUND | {"fee_minor": 500, "legs": [REFUND["legs"][0] | {"amount_minor": 4499}]}
+    (outcome,) = desk.bring(in_status("closed", policy=policy, refunds=[less]))
+    assert outcome.result == CREATED, outcome.error
+    with reading(desk.engine) as session:
+        assert audit.violations(session) == []
 
 
 def test_a_leg_that_failed_and_the_one_that_replaced_it(desk: Desk) -> None:

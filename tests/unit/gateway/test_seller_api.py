@@ -20,7 +20,7 @@ from recourse.core.settings import from_environment
 from recourse.core.transitions import Actor, TransitionLog
 from recourse.disputes import service as disputes
 from recourse.gateway.limits import Limits, Rate
-from recourse.gateway.seller_api.door import BODY_MAX
+from recourse.gateway.seller_api.app import BODY_MAX
 from recourse.gateway.tokens import issue_buyer_token
 from recourse.messages import asks, offers
 from recourse.messages import service as messages

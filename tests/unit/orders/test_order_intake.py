@@ -15,7 +15,7 @@ from recourse.audit import service as audit
 from recourse.core import order_numbers
 from recourse.core.db import reading
 from recourse.core.errors import InvalidInput
-from recourse.orders import arrivals, finding, intake
+from recourse.orders import arrivals, departures, finding, intake
 from recourse.orders import service as orders
 from recourse.orders.arrivals import Arrival, ArrivedLine, ArrivedParcel, ArrivedPayment
 from recourse.orders.intake import Given, Item
@@ -132,9 +132,9 @@ def test_what_is_written_is_read_back(world: World) -> None:
     arrival = replace(ARRIVAL, status="shipped", parcels=(PARCEL,), group="cart-1")
     with world.transaction() as session:
         written = arrivals.write(session, [arrival], world.now)["SO-1"]
-        stored = arrivals.read(session, [written.id])[written.id]
-        assert arrivals.find(session, ["SO-1"], []) == {"SO-1": written.id}
-        assert arrivals.find(session, ["other"], [written.number]) == {}
+        stored = departures.read(session, [written.id])[written.id]
+        assert departures.find(session, ["SO-1"], []) == {"SO-1": written.id}
+        assert departures.find(session, ["other"], [written.number]) == {}
     assert stored == replace(arrival, number=written.number, protect_until=stored.protect_until)
     assert order_numbers.normalise(written.number) == written.number
 

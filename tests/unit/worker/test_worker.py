@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from recourse import worker
+from recourse.core.db import new_id
 from recourse.core.errors import Conflict
+from recourse.disputes.files import FolderStore
 from recourse.worker import Deadlines, Settled
 from tests.unit.world import World
 
@@ -185,3 +188,15 @@ def test_several_workers_at_once_settle_each_row_once(world: World) -> None:
     counts = Counter(each.id for each in settled if each.machine in ("request", "order"))
     assert counts == Counter(requests + unpaid)
     assert {world.request_state(request) for request in requests} == {"approved"}
+
+
+def test_files_without_a_row_are_swept_and_others_are_not(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = FolderStore(tmp_path / "evidence")
+    folder.write(f"{new_id()}.png", b"a crash left this")
+    monkeypatch.setattr(worker, "default_store", lambda: folder)
+    now = datetime.now(UTC)  # the files have the machine's time
+    assert worker.sweep_files(now) == 0
+    assert worker.sweep_files(now + timedelta(days=2)) == 1
+    assert list(folder.names()) == []
