@@ -19,6 +19,9 @@ from sqlalchemy import Connection, Engine, text
 from recourse.core.db import engine_for
 
 _FOLDER = Path(__file__).parent
+_WAIT_S = 120
+"""How long a process waits on SQLite while another one changes the schema: a large store takes longer than any request."""
+
 _LOCK = 5_243_001
 """Key of the PostgreSQL advisory lock under which one process at a time changes the schema."""
 
@@ -85,7 +88,9 @@ def _unchecked(connection: Connection) -> Iterator[None]:
     raw = connection.connection.driver_connection
     if raw is None:
         raise RuntimeError("the connection is closed")
+    (usual,) = raw.execute("PRAGMA busy_timeout").fetchone()
     raw.execute("PRAGMA foreign_keys = OFF")
+    raw.execute(f"PRAGMA busy_timeout = {_WAIT_S * 1000}")
     try:
         with connection.begin():
             yield
@@ -94,3 +99,4 @@ def _unchecked(connection: Connection) -> Iterator[None]:
                 raise RuntimeError(f"{len(broken)} rows point to nothing after the change, first {tuple(broken[0])}")
     finally:
         raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute(f"PRAGMA busy_timeout = {usual}")

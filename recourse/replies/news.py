@@ -31,34 +31,37 @@ def refund_news(voice: Voice, item: Case, leg: LegView, kind: str) -> Say:
     values = {**_order(voice, item), "amount": voice.money(leg.amount), "instrument": leg.instrument}
     if leg.state == "requires_action":
         values["until"] = voice.text("utter_notice_until", date=voice.when(leg.action_by)) if leg.action_by else ""
-        values["link"] = _link(voice, leg.action_url)
+        values["link"] = refund_words.link(voice, leg.action_url) or "."
         return Say("utter_notice_refund_needs_details", values)
-    person = (voice.button("utter_button_person", "ask_human", order_number=item.order.number),)
     if leg.state == "failed":
         values["failure"] = refund_words.failure(voice, leg)
-        return Say("utter_notice_refund_failed", values, person)
+        return Say("utter_notice_refund_failed", values, (_person(voice, item),))
     if kind == "refund_reversed" and leg.state == "reversed":
         return Say("utter_notice_refund_reversed", values)
     return Say("utter_notice_refund_news", {**values, "lines": refund_words.leg_line(voice, leg)})
 
 
 def message_news(voice: Voice, item: Case, message: MessageView) -> Say:
-    """The seller wrote. What leads off the platform is left out, with a warning."""
+    """The seller, or the platform, wrote. What leads off the platform is left out, with a warning."""
     text = voice.text("utter_notice_off_platform", text=message.shown) if message.off_platform else message.shown
-    return Say("utter_notice_seller_wrote", {**_order(voice, item), "message": _short(text)})
+    name = "utter_notice_seller_wrote" if message.author == "seller" else "utter_notice_platform_wrote"
+    return Say(name, {**_order(voice, item), "message": _short(text)})
 
 
 def action_news(voice: Voice, item: Case, action: ActionView) -> Say:
     """The seller asks for something before deciding."""
-    values = {**_order(voice, item), "message": _short(action.text), "link": _link(voice, action.url)}
-    return Say("utter_notice_seller_asks", values)
+    link = refund_words.link(voice, action.url)
+    values = {**_order(voice, item), "message": _short(action.text), "link": link}
+    return Say("utter_notice_seller_asks", values, (_person(voice, item),))
 
 
 def offer_news(voice: Voice, item: Case, offer: OfferView, kind: str) -> Say:
     """The seller offers a part of the money, or an offer has ended."""
     still_open = kind == "seller_offers" and offer.state == "open"
     values = {**_order(voice, item), "amount": voice.money(offer.amount), "date": voice.when(offer.open_until)}
-    return Say("utter_notice_seller_offers" if still_open else "utter_notice_offer_expired", values)
+    if not still_open:
+        return Say("utter_notice_offer_expired", values)
+    return Say("utter_notice_seller_offers", values, (_person(voice, item),))
 
 
 def dispute_news(voice: Voice, dispute: DisputeView, event: EventView | None, kind: str) -> Say:
@@ -104,8 +107,8 @@ def _order(voice: Voice, item: Case) -> dict[str, str]:
     return {"number": item.order.number, "title": voice.order_title(item.order), "seller": item.order.seller}
 
 
-def _link(voice: Voice, url: str | None) -> str:
-    return voice.text("utter_notice_link", url=url) if url else "."
+def _person(voice: Voice, item: Case) -> tuple[str, str]:
+    return voice.button("utter_button_person", "ask_human", order_number=item.order.number)
 
 
 def _short(text: str) -> str:

@@ -82,6 +82,11 @@ def failure(voice: Voice, leg: LegView) -> str:
     return voice.text(name if name in voice.words else "utter_failure_unknown")
 
 
+def link(voice: Voice, url: str | None) -> str:
+    """Where the buyer has to go, or nothing."""
+    return voice.text("utter_notice_link", url=url) if url else ""
+
+
 def leg_line(voice: Voice, leg: LegView) -> str:
     """One refund leg in one line."""
     values = {
@@ -94,6 +99,8 @@ def leg_line(voice: Voice, leg: LegView) -> str:
         values["reference"] = voice.text("utter_leg_reference", reference=leg.reference) if leg.reference else ""
     if leg.state == "failed":
         values["failure"] = failure(voice, leg)
+    if leg.state == "requires_action":
+        values["link"] = link(voice, leg.action_url)
     if leg.overdue:
         values["last"] = voice.day(leg.expected_to)
         return voice.text("utter_leg_overdue", **values)

@@ -15,7 +15,9 @@ from recourse.core.words import Words
 from recourse.messages import offers
 from recourse.messages import service as messages
 from recourse.notices import service as notices
+from recourse.overview import service as overview
 from recourse.refunds import legs
+from recourse.replies import refund as refund_words
 from recourse.replies.voice import Voice
 from recourse.watches import service as watches
 from tests.unit.world import BUYER, World
@@ -79,6 +81,32 @@ def test_a_sellers_message_is_shown_without_what_leads_away(world: World) -> Non
     assert "Acme Crockery wrote" in news
     assert "shop@example.com" not in news
     assert "not protected" in news
+
+
+def test_the_platform_is_not_taken_for_the_seller(world: World) -> None:
+    number = world.order("to_ship")
+    with world.transaction() as session:
+        messages.send(session, Actor("platform", "agent-1"), number, "We look into it", "m1", world.now)
+    assert heard(world)[0].startswith("News: our team wrote")
+
+
+def test_the_form_for_bank_details_is_named_as_long_as_it_is_needed(world: World) -> None:
+    number = world.order("to_ship")
+    request = world.submit(world.quote(number)).request
+    assert request is not None
+    world.approve(request.id)
+    (leg,) = world.refunds(number)[0].legs
+    with world.transaction() as session:
+        legs.start_sending(session, leg.id, world.now)
+        legs.record_result(
+            session, "requires_action", world.now, world.now, leg_id=leg.id, action_url="https://pay.example/f/1",
+            action_by=world.now + timedelta(days=14),
+        )  # fmt: skip
+    assert all("https://pay.example/f/1" in news for news in heard(world))
+    with world.reading() as session:
+        item = overview.case(session, BUYER, number, world.now)
+    said = refund_words.refund_status(Voice(Words.load(), "en", "UTC"), item)
+    assert "https://pay.example/f/1" in said.values["lines"]
 
 
 def test_an_offer_that_has_ended_meanwhile_is_not_offered(world: World) -> None:
