@@ -1,0 +1,1 @@
+"""What of the assistant the conversations exercised, and what they never did."""
