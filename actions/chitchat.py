@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import EventType, FollowupAction
+from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
+
+from actions.human import OpenCase
+from recourse.core.consent import plain_answer
 
 _RE_ASKS = ("utter_default", "utter_default_again", "utter_default_person")
 
@@ -28,11 +31,9 @@ class NothingPending(Action):
     def name(self) -> str:
         return "action_nothing_pending"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
-        if (tracker.latest_message.get("intent") or {}).get("name") == "affirm" and _last_response(tracker) == _RE_ASKS[
-            -1
-        ]:
-            return [FollowupAction("action_open_case")]
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        if _last_response(tracker) == _RE_ASKS[-1] and _says_yes(tracker):
+            return await OpenCase().run(dispatcher, tracker, domain)
         dispatcher.utter_message(response="utter_nothing_pending")
         return []
 
@@ -49,6 +50,11 @@ def _response(tracker: Tracker) -> str:
             return "utter_ask_cancel_reason_own_words" if asked_for == "cancel_reason" else "utter_none_of_these"
         return "utter_default_in_flow"
     return _RE_ASKS[min(_re_asked(tracker), len(_RE_ASKS) - 1)]
+
+
+def _says_yes(tracker: Tracker) -> bool:
+    message = tracker.latest_message
+    return plain_answer(str(message.get("text") or ""), str((message.get("intent") or {}).get("name") or "")) is True
 
 
 def _last_response(tracker: Tracker) -> str | None:

@@ -28,8 +28,8 @@ _ASK_ORDER = {
     "ambiguous": "utter_ask_order_ambiguous",
 }
 _OTHER_WISHES = frozenset(
-    """greet goodbye thank help bot_challenge stop ask_human open_dispute cancel_order list_orders affirm deny
-    choose_reason confirm_quote decline_quote withdraw_request confirm_withdrawal""".split()
+    """greet goodbye thank help bot_challenge stop ask_human open_dispute cancel_order list_orders order_status affirm
+    deny choose_reason confirm_quote decline_quote withdraw_request confirm_withdrawal""".split()
 )
 _END = {"refund_order": None, "requested_slot": None}
 

@@ -196,11 +196,13 @@ def accept_message(
     return Accepted(_store(session, conversation_id, cid, typed, live[index].payload, now))
 
 
-def say(session: Session, conversation_id: str, utterances: Iterable[Utterance], now: datetime) -> list[MessageView]:
-    """Append what the assistant says. Returns the messages as they are now in the log."""
+def say(
+    session: Session, conversation_id: str, utterances: Iterable[Utterance], now: datetime, author: str = "bot"
+) -> list[MessageView]:
+    """Append what the assistant, or an ``agent``, says. Returns the messages as they are now in the log."""
     said = []
     for utterance in utterances:
-        row = _append(session, conversation_id, "bot", utterance.text, now)
+        row = _append(session, conversation_id, author, utterance.text, now)
         row.buttons = buttons.offer(session, conversation_id, row.seq, utterance.buttons, now)
         session.flush()
         said.append(_message_view(row))

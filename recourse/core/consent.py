@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 
 _YES = frozenset("yes yep yeah yup sure ok okay confirm confirmed correct absolutely definitely please do".split())
+_AGREES = _YES | frozenset(
+    """y k ya yea yess aye sí si oui ja да agree agreed affirmative indeed exactly right true fine works sounds ahead submit
+    course""".split()
+)
+"""Words by which one can agree: without one of them nothing is a yes, whatever the engine takes it for ("x", "hm", "lol")."""
 _NO = frozenset("no nope nah not dont never keep".split())
 _THANKS = frozenset("thanks thank thx ty cheers".split())
 _POLITE = frozenset("ok okay sure please do".split())
@@ -24,13 +29,13 @@ def plain_answer(text: str, intent: str) -> bool | None:
     """
     if not text:
         return {"confirm_quote": True, "decline_quote": False}.get(intent)
-    words = re.findall(r"[a-z]+", text.lower().replace("'", "").replace("’", ""))
+    words = re.findall(r"[^\W\d_]+", text.lower().replace("'", "").replace("’", ""))
     said = set(words)
     if "?" in text or len(words) > _MOST_WORDS or said & _CONDITIONS:
         return None
     if said & _THANKS and not said & (_YES - _POLITE | _NO):
         return None
-    if intent == "affirm" and not said & _NO:
+    if intent == "affirm" and said & _AGREES and not said & _NO:
         return True
     if intent == "deny" and not said & (_YES - {"please", "do", "ok", "okay"}):
         return False

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from recourse.core.clock import require_utc
+from recourse.core.clock import SystemClock, require_utc
 from recourse.core.settings import settings
 
 _NAMING = {
@@ -72,7 +72,7 @@ class Versioned:
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
-        UtcDateTime, server_default=func.now(), onupdate=lambda: datetime.now(UTC)
+        UtcDateTime, server_default=func.now(), onupdate=lambda: SystemClock().now()
     )
 
 

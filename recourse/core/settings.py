@@ -40,6 +40,8 @@ class Settings:
     ``ops_token``: what the shop's systems show at ``/ops/v1`` (RECOURSE_OPS_TOKEN; the demo's own with the demo secret, else none,
     and then nobody gets in).
     ``dev_buyer``: buyer id that ``rasa shell`` speaks as, demo secret only (RECOURSE_DEV_BUYER).
+    ``clock_file``: for tests only, so with the demo secret only: a file with the number of seconds that the clock of all processes
+    is ahead of the machine's (RECOURSE_CLOCK_FILE; see ``recourse.core.clock``).
     """
 
     data_dir: Path
@@ -57,6 +59,7 @@ class Settings:
     provider_webhook_secrets: tuple[str, ...] = ()
     simulators: bool = False
     ops_token: str | None = None
+    clock_file: Path | None = None
 
     @property
     def demo(self) -> bool:
@@ -96,6 +99,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         provider_webhook_secrets=_webhook_secrets(env, demo),
         simulators=demo and (env.get("RECOURSE_SIMULATORS") or "on").lower() not in ("off", "0", "no", "false"),
         ops_token=_ops_token(env, demo),
+        clock_file=_clock_file(env, demo),
     )
 
 
@@ -127,6 +131,16 @@ def _ops_token(env: Mapping[str, str], demo: bool) -> str | None:
             "`openssl rand -hex 32` makes a good one"
         )
     return token
+
+
+def _clock_file(env: Mapping[str, str], demo: bool) -> Path | None:
+    """Nobody may move the deadlines of a real shop: the file is refused rather than ignored, so that nobody believes in it."""
+    name = env.get("RECOURSE_CLOCK_FILE")
+    if name and not demo:
+        raise ConfigurationError(
+            "RECOURSE_CLOCK_FILE is for tests with the demo secret only; unset it, or unset RECOURSE_SHOP_SECRET"
+        )
+    return Path(name).expanduser().absolute() if name else None
 
 
 def _webhook_secrets(env: Mapping[str, str], demo: bool) -> tuple[str, ...]:

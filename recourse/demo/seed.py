@@ -58,7 +58,7 @@ def seed(session: Session, now: datetime, reset: bool = False) -> Seeded:
         _empty(session)
     elif session.scalar(select(func.count()).select_from(Order)):
         raise NotEmpty("the store already holds orders; run `recourse seed --reset` to replace them by a fresh demo")
-    _people(session, now)
+    people(session, now)
     unread: set[str] = set()
     for place, buyer in enumerate(BUYERS):
         _orders_of(session, buyer, place, now, unread)
@@ -88,7 +88,8 @@ def _empty(session: Session) -> None:
     session.expunge_all()
 
 
-def _people(session: Session, now: datetime) -> None:
+def people(session: Session, now: datetime) -> None:
+    """Write the demo's buyers, and its sellers with their rules, into an empty store; without any order."""
     long_ago = now - timedelta(days=400)
     for method, (low, high, source) in DEFAULT_SLA.items():
         session.add(RefundSla(method=method, min_bd=low, max_bd=high, source=source))

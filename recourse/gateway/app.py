@@ -35,6 +35,7 @@ from recourse.gateway.seller_api.app import seller_api
 from recourse.gateway.sessions import SOCKET_PATH, WELCOME, create_session
 from recourse.gateway.socket import chat_socket
 from recourse.gateway.turns import WORDS, Pace
+from recourse.gateway.watch import PERIOD_S
 
 RESPONSES = (WELCOME, *WORDS)
 """Every response of ``domain.yml`` that the gateway itself says; the start fails without one."""
@@ -53,6 +54,7 @@ def create_app(
     limits: Limits | None = None,
     engine: Engine | None = None,
     rest_answer_within_s: float = ANSWER_WITHIN_S,
+    watch_period_s: float = PERIOD_S,
     dist: Path = DIST,
 ) -> Starlette:
     """The gateway for these settings; everything else is for tests. ``app.state.gateway`` is its Gateway.
@@ -71,6 +73,7 @@ def create_app(
         pace=pace or Pace(),
         limits=limits or Limits(),
         engine=engine,
+        watch_period_s=watch_period_s,
     )
     rest, demo = RestChannel(rest_answer_within_s), Demo(dist, cards or order_cards(words))
     health = Health(config, engine)

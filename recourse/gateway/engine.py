@@ -41,9 +41,14 @@ class Reply:
 
 
 class Engine:
-    """Rasa's REST channel and, to look at a turn and to take it back, its HTTP API; and a look at the action server."""
+    """Rasa's REST channel and, to look at a turn and to take it back, its HTTP API; and a look at the action server.
 
-    def __init__(self, config: Settings, read_timeout_s: float = _READ_S) -> None:
+    ``transport``: another way to the engine than the network, for tests that hold it in their own process.
+    """
+
+    def __init__(
+        self, config: Settings, read_timeout_s: float = _READ_S, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._token = {"token": config.rasa_token} if config.rasa_token else {}
         self._actions_url = config.actions_url.rstrip("/")
         self._client = httpx.AsyncClient(
@@ -51,6 +56,7 @@ class Engine:
             timeout=httpx.Timeout(read_timeout_s, connect=_CONNECT_S, pool=None),
             limits=httpx.Limits(max_connections=_MOST_AT_ONCE, keepalive_expiry=_KEEP_ALIVE_S),
             trust_env=False,  # the engine is on loopback, never behind a proxy
+            transport=transport,
         )
 
     async def send(self, conversation_id: str, text: str, seq: int) -> Reply:

@@ -30,8 +30,9 @@ class Gateway:
     """One running gateway. Raises ConfigurationError for settings that it cannot work with."""
 
     def __init__(
-        self, config: Settings, words: Words, news: News, clock: Clock, pace: Pace, limits: Limits, engine: Engine
-    ) -> None:
+        self, config: Settings, words: Words, news: News, clock: Clock, pace: Pace, limits: Limits, engine: Engine,
+        watch_period_s: float,
+    ) -> None:  # fmt: skip
         require_strong_secret(config)
         self.config, self.words, self.clock, self.engine = config, words, clock, engine
         self.origins = normalised(config.allowed_origins)
@@ -40,7 +41,7 @@ class Gateway:
         self.hub = Hub()
         self.store = Store(engine_for(config.database_url))
         self.turns = Turns(self.store, engine, self.hub, words, news, clock, pace)
-        self.watch = Watch(self.store, self.hub, news, clock)
+        self.watch = Watch(self.store, self.hub, news, clock, watch_period_s)
         self._watching: asyncio.Task[None] | None = None
 
     def now(self) -> datetime:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from recourse.core.clock import SystemClock
 from recourse.core.errors import NotAllowed
 from recourse.core.money import Money
 from recourse.orders import payments
@@ -104,7 +105,7 @@ def grant(
         coupon_credit=breakdown.coupon_credit,
         shipping_kept=breakdown.shipping_kept,
         accepted_at=at,
-        created_at=datetime.now(UTC),  # the order of two refunds of one moment; SQLite's own clock counts seconds
+        created_at=SystemClock().now(),  # the order of two refunds of one moment; SQLite's own clock counts seconds
     )
     session.add(refund)
     session.flush()

@@ -19,6 +19,7 @@ How a refund behaves is decided by the last four digits of the instrument that i
 To show it in a hurry (with the API key):
 
     POST /control/settle      {"refund": "re_..."}    let what is planned happen now; without a refund: everything
+    POST /control/happen      {"refund": "re_...", "event": "failed"}    let this happen to it now, instead of what is planned
     POST /control/behaviour   {"behaviour": "timeout", "count": 1}    for the next refunds, whatever their instrument
     POST /control/events      {"type": "chargeback.opened", "data": {...}}    send any event, signed
     GET  /control/state       what it knows
@@ -50,6 +51,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from recourse.core.calendar import add_business_days
+from recourse.core.clock import SystemClock
 from recourse.core.settings import settings
 from recourse.simulators.provider_store import KeyReused, ProviderStore, Refund
 
@@ -64,8 +66,10 @@ BY_ENDING = {
     "0402": "refused",
 }
 BEHAVIOURS = ("normal", *BY_ENDING.values())
+EVENTS = ("processing", "requires_action", "succeeded", "failed", "cancelled", "reversed")
 
 _PROCESSING_AFTER = timedelta(seconds=2)
+_LATE = timedelta(seconds=1)
 _BUSINESS_DAYS = 3
 _BOOKED_AT = time(6, 0, tzinfo=UTC)
 _FORM_WITHIN = timedelta(days=14)
@@ -80,7 +84,7 @@ _FIELDS = """<form method="post"><p><label>Account holder<br><input name="holder
 class Simulator:
     """The service. ``webhooks``: where events go. ``settle_after``: the bank's time, None for business days.
 
-    ``hang_s``: how long a request that times out is kept waiting.
+    ``hang_s``: how long a request that times out is kept waiting. ``late``: how long an event that comes twice takes.
     """
 
     def __init__(
@@ -95,11 +99,12 @@ class Simulator:
         processing_after: timedelta = _PROCESSING_AFTER,
         hang_s: float = 30.0,
         tick_s: float = 0.5,
+        late: timedelta = _LATE,
     ) -> None:
         self.store, self._key, self._signer = store, api_key, Webhook(secret)
         self._webhooks, self._public_url = webhooks, public_url
         self._settle_after, self._processing_after = settle_after, processing_after
-        self._hang_s, self._tick_s = hang_s, tick_s
+        self._hang_s, self._tick_s, self._late = hang_s, tick_s, late
         self._ticking = asyncio.Lock()
 
     def app(self) -> Starlette:
@@ -111,6 +116,7 @@ class Simulator:
                 Route("/voids", self.void, methods=["POST"]),
                 Route("/forms/{form}", self.form, methods=["GET", "POST"]),
                 Route("/control/settle", self.settle, methods=["POST"]),
+                Route("/control/happen", self.happen, methods=["POST"]),
                 Route("/control/behaviour", self.behave, methods=["POST"]),
                 Route("/control/events", self.emit, methods=["POST"]),
                 Route("/control/state", self.state),
@@ -177,6 +183,17 @@ class Simulator:
         await self.tick()
         return JSONResponse({"hurried": count})
 
+    async def happen(self, request: Request) -> Response:
+        """Let something happen to one refund, and forget what was planned for it."""
+        body = await self._body(request)
+        refund, event = self.store.by_id(str(body.get("refund"))), body.get("event")
+        if refund is None or event not in EVENTS:
+            raise HTTPException(400, f"name a refund that is here, and an event of {', '.join(EVENTS)}")
+        self.store.forget_plan(refund.id)
+        self._happen(refund, event, body.get("reason"))
+        await self.tick()
+        return JSONResponse({"refund": refund.id, "event": event})
+
     async def behave(self, request: Request) -> Response:
         """Decide how the next refunds behave."""
         body = await self._body(request)
@@ -231,21 +248,21 @@ class Simulator:
             return start + self._settle_after
         return datetime.combine(add_business_days(start.date(), _BUSINESS_DAYS), _BOOKED_AT)
 
-    def _happen(self, refund: Refund, event: str) -> None:
-        """One event in the life of a refund, and the news of it."""
+    def _happen(self, refund: Refund, event: str, reason: str | None = None) -> None:
+        """One event in the life of a refund, and the news of it. ``reason``: why, where it goes wrong."""
         now, values = _now(), dict[str, str | None]()
         if event == "succeeded":
             values["reference"] = f"ARN{secrets.randbelow(10**20):020d}"
         elif event == "failed":
-            values["reason"] = "expired_or_canceled_card"
+            values["reason"] = reason or "expired_or_canceled_card"
         elif event == "reversed":
-            values["reason"] = "returned_by_bank"
+            values["reason"] = reason or "returned_by_bank"
         elif event == "requires_action":
             values["form"], values["action_by"] = secrets.token_urlsafe(16), (now + _FORM_WITHIN).isoformat()
         refund = self.store.set(refund.id, event, now, **values)
         due = [now]
         if refund.behaviour == "duplicates":  # the first event overtaken by the last one, and each of them twice
-            late = now + timedelta(seconds=3 if event == "processing" else 1)
+            late = now + (3 if event == "processing" else 1) * self._late
             due = [late, late]
         self._announce(f"refund.{event}", self._public(refund), due)
 
@@ -254,7 +271,7 @@ class Simulator:
 
     async def _send(self) -> None:
         for delivery in self.store.deliveries(_now()):
-            sent_at = _now()
+            sent_at = datetime.now(UTC)  # the receiver checks the age of a signature by its own clock
             headers = {
                 "content-type": "application/json",
                 "webhook-id": delivery.event_id,
@@ -345,7 +362,7 @@ def _behaviour(to: dict[str, Any], details: object) -> str:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return SystemClock().now()
 
 
 def _error(status: int, code: str, message: str) -> Response:

@@ -109,6 +109,10 @@ class ProviderStore:
         """Let ``event`` happen to a refund at ``due_at``."""
         self._db.execute("INSERT INTO step (refund, event, due_at) VALUES (?, ?, ?)", (refund_id, event, _text(due_at)))
 
+    def forget_plan(self, refund_id: str) -> None:
+        """Nothing happens to a refund any more by itself."""
+        self._db.execute("DELETE FROM step WHERE refund = ?", (refund_id,))
+
     def hurry(self, refund_id: str | None, now: datetime) -> int:
         """Let all that is planned (for one refund, or for all) happen now; returns how much that is."""
         done = self._db.execute(

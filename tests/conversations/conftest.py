@@ -1,5 +1,13 @@
-"""Makes pytest collect the YAML files of this folder."""
+"""Gives the conversation tests of this folder to the plugin, and what it must know of Recourse."""
 
-from runner.plugin import pytest_collect_file, pytest_unconfigure
+from __future__ import annotations
 
-__all__ = ["pytest_collect_file", "pytest_unconfigure"]
+import pytest
+from world.project import project
+
+from pytest_rasa.world import Project
+
+
+def pytest_rasa_project(config: pytest.Config) -> Project:
+    """Recourse."""
+    return project()

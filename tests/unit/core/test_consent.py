@@ -10,6 +10,35 @@ def test_a_plain_yes(text: str) -> None:
     assert plain_answer(text, "affirm") is True
 
 
+@pytest.mark.parametrize(
+    "text", ["x", "h i", "lol", "hm", "ha", "well", "so", "great", "123", "😀", "\u200bh\u200bi", "i", "j", "¿?"]
+)
+def test_what_the_engine_takes_for_a_yes_is_none_without_a_word_that_agrees(text: str) -> None:
+    assert plain_answer(text, "affirm") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y",
+        "k",
+        "I agree",
+        "that's fine",
+        "sounds good",
+        "go ahead",
+        "submit it",
+        "of course",
+        "sí",
+        "ja",
+        "да",
+        "that is right",
+    ],
+)
+def test_other_words_that_agree(text: str) -> None:
+    assert plain_answer(text, "affirm") is True
+    assert plain_answer(text, "nlu_fallback") is None
+
+
 @pytest.mark.parametrize("text", ["no", "No thanks", "nope", "nah, keep it", "no!!"])
 def test_a_plain_no(text: str) -> None:
     assert plain_answer(text, "deny") is False
