@@ -102,7 +102,7 @@ def print_report(parsed: Sequence[Parsed]) -> None:
         kept_right = sum(p.answer in (p.wanted or ()) for p in kept)
         print(f"accuracy        {right / len(inside):.3f} before the threshold")
         print(f"                {kept_right / max(1, len(kept)):.3f} of those that are answered")
-        print(f"macro-F1        {macro_f1(inside):.3f} before the threshold")
+        print(f"macro-F1        {macro_f1(_claims(inside)):.3f} before the threshold")
         print(f"rejected        {1 - len(kept) / len(inside):.3f} of the texts in scope")
     for group in sorted({p.group for p in outside}):
         members = [p for p in outside if p.group == group]
@@ -124,15 +124,19 @@ def auroc(inside: Sequence[Parsed], outside: Sequence[Parsed]) -> float:
     return float((below + up_to).mean() / 2 / len(low))
 
 
-def macro_f1(inside: Sequence[Parsed]) -> float:
-    """Return the mean F1 over the intents that are wanted; where several are right, the given one or else the first."""
-    pairs = [(p.best if p.best in (p.wanted or ()) else (p.wanted or [""])[0], p.best) for p in inside]
+def macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
+    """Return the mean F1 over the intents that are right somewhere; ``pairs`` are (right intent, given intent)."""
     scores = []
     for intent in sorted({truth for truth, _ in pairs}):
         hits = sum(truth == best == intent for truth, best in pairs)
         total = sum((truth == intent) + (best == intent) for truth, best in pairs)
         scores.append(2 * hits / total)
     return float(np.mean(scores))
+
+
+def _claims(inside: Sequence[Parsed]) -> list[tuple[str, str]]:
+    """Return (right, given) for each text; where several intents are right, the given one or else the first."""
+    return [(p.best if p.best in (p.wanted or ()) else (p.wanted or [""])[0], p.best) for p in inside]
 
 
 def _confusions(inside: Sequence[Parsed]) -> list[tuple[tuple[str, str], int]]:

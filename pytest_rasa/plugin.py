@@ -212,10 +212,17 @@ class CaseItem(pytest.Item):
             why = str(report.longrepr[2])
         elif report.outcome == "failed":
             why = str(report.longrepr)
+        session = self.config.stash[_session]
         return Result(
-            self.id, self.config.stash[_session].over, report.outcome, why, self._masked, tuple(self._played.turns),
-            self._exercised,
-        )  # fmt: skip
+            id=self.id,
+            over=session.over,
+            root=str(session.project.root),
+            outcome=report.outcome,
+            why=why,
+            transcript=self._masked,
+            turns=tuple(self._played.turns),
+            exercised=self._exercised,
+        )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """The chat and what differs, instead of a traceback."""

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_rasa import results
+from pytest_rasa.coverage import gate
+from pytest_rasa.coverage.errors import CoverageError
+from pytest_rasa.coverage.finish import Finished, finish
 from pytest_rasa.results import Result
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
+
+
+ALLOWED = "coverage.yml"
+"""Beside the conversations: what none of them needs to exercise, and why."""
 
 
 class Reporter:
@@ -20,7 +27,7 @@ class Reporter:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._results: list[Result] = []
-        self._lines: list[str] = []
+        self._coverage = Finished()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One report of any process."""
@@ -34,6 +41,38 @@ class Reporter:
         wanted: Path | None = self._config.getoption("--conversation-results")
         if wanted:
             results.write(wanted, self._results)
+        folder: Path | None = self._config.getoption("--assistant-coverage")
+        minimum: str | None = self._config.getoption("--fail-under-coverage")
+        if folder is None and minimum is None:
+            return
+        self._coverage = self._measured(folder, minimum)
+        if self._coverage.failures and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _measured(self, folder: Path | None, minimum: str | None) -> Finished:
+        if not any(one.exercised.get("intent") for one in self._results):
+            over = self._results[0].over
+            return Finished(failures=[f"over {over} nothing says what was exercised; measure it in another world"])
+        allowed = next((one / ALLOWED for one in self._folders() if (one / ALLOWED).is_file()), None)
+        parts = [(one.id, one.exercised) for one in self._results]
+        try:
+            least = gate.parse(minimum) if minimum else None
+        except CoverageError as error:
+            return Finished(failures=[f"--fail-under-coverage: {error}"])
+        return finish(Path(self._results[0].root), parts, folder, least, allowed, self._chosen())
+
+    def _chosen(self) -> str:
+        """How the user limited the run to some of the conversations; empty for all of them."""
+        option = self._config.option
+        limits = [f"-k {option.keyword}"] if option.keyword else []
+        limits += ["--lf"] if getattr(option, "lf", False) else []
+        whole = {str(one) for folder in self._folders() for one in (folder, *folder.parents)}
+        here = self._config.invocation_params.dir
+        limits += [one for one in self._config.args if str((here / one.split("::")[0]).resolve()) not in whole]
+        return " ".join(limits)
+
+    def _folders(self) -> list[Path]:
+        return list(self._config.getini("rasa_conversations"))
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """What there is to say."""
@@ -43,5 +82,5 @@ class Reporter:
         terminalreporter.section("conversations")
         quick = results.speed(self._results)
         terminalreporter.line(f"{len(self._results)} over {over}{': ' + quick if quick else ''}")
-        for line in self._lines:
+        for line in (*self._coverage.lines, *(f"ERROR {failure}" for failure in self._coverage.failures)):
             terminalreporter.line(line)

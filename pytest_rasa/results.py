@@ -13,10 +13,12 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Result:
     """One case. ``outcome``: passed, failed or skipped. ``why``: the problem of a failed one, the reason of a skipped one.
-    ``transcript``: masked. ``turns``: seconds that each message took to be answered. ``exercised``: see ``coverage``."""
+    ``transcript``: masked. ``turns``: seconds that each message took to be answered. ``exercised``: see ``coverage``. ``root``: the
+    folder of the project."""
 
     id: str
     over: str
+    root: str
     outcome: str
     why: str = ""
     transcript: str = ""
@@ -30,7 +32,8 @@ class Result:
 
 def write(path: Path, results: Iterable[Result]) -> None:
     """Write the results without what was exercised, for ``pytest_rasa.agree``."""
-    rows = [{key: value for key, value in one.as_json().items() if key != "exercised"} for one in results]
+    left_out = ("exercised", "root")
+    rows = [{key: value for key, value in one.as_json().items() if key not in left_out} for one in results]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(sorted(rows, key=lambda row: row["id"]), indent=1, ensure_ascii=False) + "\n", "utf-8")
 

@@ -71,11 +71,15 @@ def _cases(entry: Entry, cases: Sequence[str]) -> str:
     if not entry.cases:
         return ""
     names = sorted(cases[case] for case in entry.cases)
-    items = [f"<li>{escape(name)}</li>" for name in names[:_CASES]]
+    items = [f"<li>{_breakable(name)}</li>" for name in names[:_CASES]]
     if len(names) > _CASES:
         items.append(f"<li>and {len(names) - _CASES} more, see coverage.json</li>")
     title = f"{len(names)} conversation{'' if len(names) == 1 else 's'}"
     return f"<details><summary>{title}</summary><ul>{''.join(items)}</ul></details>"
+
+
+def _breakable(case: str) -> str:
+    return escape(case).replace("::", "::<wbr>")
 
 
 def _unknown(coverage: Coverage) -> str:

@@ -278,3 +278,10 @@ def test_editors_get_a_schema(bot: pytest.Pytester) -> None:
     step = json.loads((bot.path / "schema.json").read_text())["$defs"]["Step"]["properties"]
     assert step["seller"]["anyOf"][0]["enum"] == ["approve", "fail"]
     assert step["clock"]["description"].startswith("Time passes")
+
+
+def test_too_little_coverage_fails_a_run_that_passed(bot: pytest.Pytester) -> None:
+    talk(bot, "      - user: hi\n")
+    result = run(bot, "--assistant-coverage=out")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR over inprocess nothing says what was exercised; measure it in another world"])
