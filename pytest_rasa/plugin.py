@@ -13,7 +13,7 @@ from pytest_rasa import hooks, snapshots
 from pytest_rasa.format import Case, json_schema, options_of
 from pytest_rasa.loading import SHARED, FormatError, Loaded, load
 from pytest_rasa.playing import CaseFailed, Played, play
-from pytest_rasa.reporting import Reporter
+from pytest_rasa.reporting import ALLOWED, Reporter
 from pytest_rasa.results import Result
 from pytest_rasa.words import Responses
 from pytest_rasa.world import CaseInfo, Project, Stage, World, WorldError
@@ -74,8 +74,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Every YAML file below the folders of conversation tests is a test file, except the shared fixtures."""
-    if file_path.suffix not in (".yml", ".yaml") or file_path.name == SHARED:
+    """Every YAML file below the folders of conversation tests is a test file, except what they share."""
+    if file_path.suffix not in (".yml", ".yaml") or file_path.name in (SHARED, ALLOWED):
         return None
     root = next((one for one in parent.config.getini(_FOLDERS) if file_path.is_relative_to(one)), None)
     return CaseFile.from_parent(parent, path=file_path, root=root) if root else None

@@ -21,6 +21,9 @@ ALLOWED = "coverage.yml"
 """Beside the conversations: what none of them needs to exercise, and why."""
 
 
+_WHOLE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
 class Reporter:
     """Gathers the results of all processes; lives in the one that the user started."""
 
@@ -45,11 +48,13 @@ class Reporter:
         minimum: str | None = self._config.getoption("--fail-under-coverage")
         if folder is None and minimum is None:
             return
-        self._coverage = self._measured(folder, minimum)
+        self._coverage = self._measured(
+            folder, minimum, self._chosen(session.exitstatus not in _WHOLE or bool(session.shouldstop))
+        )
         if self._coverage.failures and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _measured(self, folder: Path | None, minimum: str | None) -> Finished:
+    def _measured(self, folder: Path | None, minimum: str | None, chosen: str) -> Finished:
         if not any(one.exercised.get("intent") for one in self._results):
             over = self._results[0].over
             return Finished(failures=[f"over {over} nothing says what was exercised; measure it in another world"])
@@ -59,13 +64,16 @@ class Reporter:
             least = gate.parse(minimum) if minimum else None
         except CoverageError as error:
             return Finished(failures=[f"--fail-under-coverage: {error}"])
-        return finish(Path(self._results[0].root), parts, folder, least, allowed, self._chosen())
+        return finish(Path(self._results[0].root), parts, folder, least, allowed, chosen)
 
-    def _chosen(self) -> str:
+    def _chosen(self, interrupted: bool) -> str:
         """How the user limited the run to some of the conversations; empty for all of them."""
         option = self._config.option
-        limits = [f"-k {option.keyword}"] if option.keyword else []
+        limits = [f"{name} {value}" for name, value in (("-k", option.keyword), ("-m", option.markexpr)) if value]
+        limits += [f"--deselect {one}" for one in option.deselect or ()]
+        limits += [f"--ignore {one}" for one in (*(option.ignore or ()), *(option.ignore_glob or ()))]
         limits += ["--lf"] if getattr(option, "lf", False) else []
+        limits += ["interrupted"] if interrupted else []
         whole = {str(one) for folder in self._folders() for one in (folder, *folder.parents)}
         here = self._config.invocation_params.dir
         limits += [one for one in self._config.args if str((here / one.split("::")[0]).resolve()) not in whole]

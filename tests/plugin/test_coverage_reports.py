@@ -192,12 +192,13 @@ def test_long_names_are_shortened_in_the_terminal_only() -> None:
 
 
 def test_json_does_not_depend_on_the_order_of_the_cases(root: Path, tmp_path: Path) -> None:
-    finish(root, [GREETED, ORDERED], tmp_path / "a")
-    finish(root, [ORDERED, GREETED], tmp_path / "b")
+    parts = [GREETED, ORDERED, ("a first::greets", GREETED[1])]
+    finish(root, parts, tmp_path / "a")
+    finish(root, reversed(parts), tmp_path / "b")
     first, second = ((tmp_path / name / "coverage.json").read_text(encoding="utf-8") for name in "ab")
     assert first == second
     report = json.loads(first)
-    assert report["conversations"] == ["hello::greets", "order::orders"]
+    assert report["conversations"] == ["a first::greets", "hello::greets", "order::orders"]
     assert [(one["kind"], one["key"]) for one in report["entries"]] == sorted(
         (one["kind"], one["key"]) for one in report["entries"]
     )
@@ -208,9 +209,9 @@ def test_json_does_not_depend_on_the_order_of_the_cases(root: Path, tmp_path: Pa
         "line": 2,
         "state": "exercised",
         "why": None,
-        "times": 2,
+        "times": 4,
         "shown": 0,
-        "conversations": ["hello::greets"],
+        "conversations": ["a first::greets", "hello::greets"],
     }
 
 
