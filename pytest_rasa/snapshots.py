@@ -13,8 +13,9 @@ FOLDER = "transcripts"
 
 
 def text_of(transcript: Transcript, stage: Stage) -> str:
-    """The transcript as it is kept: masked."""
-    return stage.mask(str(transcript)) + "\n"
+    """The transcript as it is kept: masked before lines are broken, since a date may be longer tomorrow."""
+    masked = Transcript([(who, stage.mask(text)) for who, text in transcript.entries])
+    return f"{masked}\n"
 
 
 def path_of(file: Path, case: str) -> Path:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from pytest_rasa.engine.errors import BadRequest, EngineDown, EngineError
+from pytest_rasa.engine.errors import EngineDown, EngineError
 from pytest_rasa.engine.process import Assistant, RasaProcess
 
 
@@ -91,7 +91,7 @@ class RasaClient:
         return state
 
     def append(self, sender: str, events: Sequence[Mapping[str, Any]], include_events: str = "NONE") -> dict[str, Any]:
-        """Add events to a conversation, as Rasa's HTTP API does. Raises EngineDown and BadRequest."""
+        """Add events to a conversation, as Rasa's HTTP API does. Raises EngineError."""
         state: dict[str, Any] = self.request("append", sender=sender, events=events, include_events=include_events)
         return state
 
@@ -100,7 +100,7 @@ class RasaClient:
         self.request("forget", sender=sender)
 
     def set_initial_slots(self, slots: Mapping[str, Any]) -> None:
-        """From now on every new conversation has these slots. Raises EngineDown, and BadRequest for an unknown slot."""
+        """From now on every new conversation has these slots. Raises EngineError, for example for an unknown slot."""
         self.request("initial_slots", slots=slots)
 
     def request(self, op: str, **arguments: Any) -> Any:
@@ -177,6 +177,8 @@ class RasaClient:
             pass
         self._writer = None
         writer.close()
+        for task in self._acting:  # an action server does so when the connection is lost
+            task.cancel()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(EngineDown("Rasa ended while it had the message", cut_off=True))
@@ -191,7 +193,7 @@ class RasaClient:
         if future is None or future.done():
             return
         if "error" in message:
-            future.set_exception((BadRequest if message["bad_request"] else EngineError)(message["error"]))
+            future.set_exception(EngineError(message["error"]))
         else:
             future.set_result(message["result"])
 

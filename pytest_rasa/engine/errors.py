@@ -15,7 +15,3 @@ class EngineDown(EngineError):
     def __init__(self, message: str, cut_off: bool = False) -> None:
         super().__init__(message)
         self.cut_off = cut_off
-
-
-class BadRequest(EngineError):
-    """Rasa refused the request."""

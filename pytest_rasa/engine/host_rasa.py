@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import resource
 import sys
 from pathlib import Path
@@ -29,10 +30,6 @@ from pytest_rasa.engine.host_turn import PipeEndpoint, Turn, current_turn
 logger = logging.getLogger(__name__)
 
 
-class BadRequest(Exception):
-    """The other end asked for something that cannot be done."""
-
-
 class Host:
     """One loaded model and its trackers."""
 
@@ -48,7 +45,7 @@ class Host:
         gc.freeze()  # a look through all that Rasa imported takes a fifth of a second
 
     def about(self) -> dict[str, Any]:
-        """What is loaded, as Rasa's ``/status`` says it; the rules; and how much memory was taken at most (MB)."""
+        """What is loaded, as Rasa's ``/status`` says it; the rules; the process; and the most memory that it took (MB)."""
         scale = 1024 * 1024 if sys.platform == "darwin" else 1024
         return {
             "model_file": self._agent.model_name,
@@ -56,6 +53,7 @@ class Host:
             "num_active_training_jobs": 0,
             "rules": self._rules.names,
             "unknown_rules": self._rules.unknown,
+            "pid": os.getpid(),
             "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // scale,
         }
 
@@ -65,9 +63,8 @@ class Host:
         try:
             self._pipe.write({"re": number, "result": await getattr(self, f"_do_{op}")(**request)})
         except Exception as error:
-            if not isinstance(error, BadRequest):
-                logger.exception("%s failed", op)
-            self._pipe.write({"re": number, "error": str(error), "bad_request": isinstance(error, BadRequest)})
+            logger.exception("%s failed", op)
+            self._pipe.write({"re": number, "error": str(error)})
 
     async def _do_message(self, sender: str, text: str, metadata: dict[str, Any] | None) -> dict[str, Any]:
         turn = Turn()
@@ -92,7 +89,7 @@ class Host:
     async def _do_append(self, sender: str, events: list[dict[str, Any]], include_events: str) -> dict[str, Any]:
         parsed = [event for event in (Event.from_parameters(event) for event in events) if event]
         if not parsed:
-            raise BadRequest("Couldn't extract a proper event from the request body.")
+            raise ValueError("Couldn't extract a proper event from the request body.")
         processor = self._agent.processor
         async with self._agent.lock_store.lock(sender):
             if do_events_begin_with_session_start(parsed):
@@ -121,7 +118,7 @@ class Host:
     async def _do_initial_slots(self, slots: dict[str, Any]) -> None:
         unknown = slots.keys() - {slot.name for slot in self._agent.domain.slots}
         if unknown:
-            raise BadRequest(f"The domain has no slot {', '.join(sorted(unknown))}.")
+            raise ValueError(f"The domain has no slot {', '.join(sorted(unknown))}.")
         self._initial_slots = slots
 
     def _load(self, model: str, endpoints: str) -> Agent:

@@ -78,12 +78,12 @@ class RasaProcess:
         if not line:
             writer.close()
             code = process.wait()
-            raise EngineError(f"Rasa did not start (exit code {code}). The end of its log:\n{self.log_tail()}")
+            raise EngineError(f"{self._not_started()} (exit code {code}). The end of its log:\n{self.log_tail()}")
         said = json.loads(line)
         if "failed" in said:
             writer.close()
             process.wait()
-            raise EngineError(f"Rasa did not start: {said['failed']}")
+            raise EngineError(f"{self._not_started()}: {said['failed']}")
         return said["ready"], reader, writer
 
     def kill(self) -> None:
@@ -101,6 +101,9 @@ class RasaProcess:
         """The last lines that Rasa wrote."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
         return "\n".join(text.splitlines()[-_TAIL:])
+
+    def _not_started(self) -> str:
+        return f"Rasa did not start in {self._assistant.root} under {self._assistant.python}"
 
     def _popen(self, pipe: int) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:

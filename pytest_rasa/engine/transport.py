@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from pytest_rasa.engine.client import RasaClient
-from pytest_rasa.engine.errors import BadRequest, EngineDown, EngineError
+from pytest_rasa.engine.errors import EngineDown, EngineError
 
 _WEBHOOK = "/webhooks/rest/webhook"
 _TRACKER = re.compile(r"/conversations/(?P<sender>.+?)/tracker(?P<events>/events)?")
@@ -33,8 +33,6 @@ class RasaTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("Rasa takes too long", request=request) from None
         except EngineDown as error:
             raise (httpx.ReadError if error.cut_off else httpx.ConnectError)(str(error), request=request) from None
-        except BadRequest as error:
-            status, answer = 400, {"status": "failure", "message": str(error)}
         except EngineError as error:
             status, answer = 500, {"status": "failure", "message": str(error)}
         return httpx.Response(status, json=answer, request=request)

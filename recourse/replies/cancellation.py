@@ -46,9 +46,7 @@ def refused(voice: Voice, item: Case, rule: Rule | None = None) -> Say:
     }.get(rule.why)
     values["date"] = voice.moment_day(moment) if moment else ""
     if rule.why == "already_cancelled":
-        values["refund"] = (
-            refund_words.lines(voice, item.refund) if item.refund else voice.text("utter_nothing_to_refund")
-        )
+        values["refund"] = refund_words.outcome(voice, item)
     buttons = [
         voice.button(title, intent, order_number=order.number)
         for name in rule.alternatives

@@ -23,8 +23,8 @@ class Played:
     """A case under way, with short words for what tests do."""
 
     def __init__(self, world: World, fixtures: dict[str, Any], options: dict[str, Any]) -> None:
-        checked = {name: BuyerFixture.model_validate(each) for name, each in fixtures.items()}
-        self.stage: Stage = world.open(CaseInfo("test", checked, Options.model_validate(options)))
+        self.fixtures = {name: BuyerFixture.model_validate(each) for name, each in fixtures.items()}
+        self.stage: Stage = world.open(CaseInfo("test", self.fixtures, Options.model_validate(options)))
         self.speaker = self.stage.speakers[0]
         self.reply = Reply()
 
