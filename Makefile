@@ -1,18 +1,18 @@
 # Recourse: what one can do with this checkout. `make` alone lists it.
 # RECOURSE_PORT, RECOURSE_DATA, RECOURSE_DATABASE_URL and the other settings in README come from the environment.
 .DEFAULT_GOAL := help
-.PHONY: help run chat test lint fmt types unit conversations browser bench train seed doctor clean distclean
+.PHONY: help run chat test lint fmt types unit conversations mutants browser bench nlu-gate train seed doctor clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start everything and keep it running: http://localhost:8000 (RECOURSE_PORT); Ctrl-C stops it
 	@scripts/bootstrap
 	@.venv/bin/recourse up
 
-chat: ## talk to the assistant in this terminal
+chat: ## talk to the assistant in this terminal; RECORD=FILE keeps the chat as a conversation test (FORCE=1 replaces it)
 	@scripts/bootstrap
-	@.venv/bin/recourse chat
+	@.venv/bin/recourse chat $(if $(RECORD),--record "$(RECORD)") $(if $(FORCE),--force)
 
 test: ## every check, from lint to browser tests; stops at the first that fails
 	@scripts/test
@@ -34,12 +34,20 @@ unit: ## unit tests: services, engine, web
 conversations: ## whole conversations through Rasa, actions and a database
 	@scripts/test setup train stories conversations
 
+mutants: ## ten deliberate bugs, one at a time: do the conversations notice each? (about ten minutes)
+	@scripts/bootstrap --dev
+	@.venv/bin/python tests/mutants/run.py $(ONLY)
+
 browser: ## the chat in a real browser, from the button to the order store
 	@scripts/test setup train browser
 
 bench: ## is the order store as quick with 1,000,000 orders as with 1,000? (about ten minutes)
 	@scripts/bootstrap --dev
 	@.venv/bin/python -m tests.load.bench_store
+
+nlu-gate: ## are the intents told apart as well as in tests/nlu/report.json? ACCEPT=1 keeps the present state
+	@scripts/bootstrap
+	@.venv-rasa/bin/python -m engine.nlu_gate $(if $(ACCEPT),--accept)
 
 train: ## train the model, unless one for this very project is there
 	@scripts/bootstrap

@@ -17,7 +17,7 @@ from pytest_rasa.coverage.turns import button_action, from_turn
 from pytest_rasa.engine.actions import ActionServer
 from pytest_rasa.engine.client import EngineTurn, RasaClient
 from pytest_rasa.engine.process import Assistant
-from pytest_rasa.world import Button, CaseInfo, Message, Reply, Turn, WorldError
+from pytest_rasa.world import Button, CaseInfo, Message, Project, Reply, Turn, WorldError
 
 if TYPE_CHECKING:
     import pytest
@@ -29,22 +29,21 @@ _PERSON = "user"
 _MODELS = "models"
 
 
-def add_ini(parser: pytest.Parser) -> None:
-    """The ini options of a bare project."""
-    parser.addini("rasa_python", "the Python of the environment that has Rasa (default: the one that runs pytest)")
-    parser.addini("rasa_model", f"the trained model, or a folder of models (default: the newest in {_MODELS}/)")
-    parser.addini("rasa_actions", f"package of the custom actions (default: {_DEFAULT_ACTIONS}, where there is one)")
+def project(config: pytest.Config) -> Project:
+    """The project in pytest's root folder, where nobody says anything else."""
+    return Project(config.rootpath, {"plain": world}, faults=FAULTS)
 
 
 def world(config: pytest.Config) -> PlainWorld:
-    """The world as pytest's configuration describes it. Raises WorldError."""
+    """The world that the ini options ``rasa_model``, ``rasa_python`` and ``rasa_actions`` describe. Raises WorldError."""
+    return PlainWorld(assistant(config), find_actions(config.rootpath, config.getini("rasa_actions")))
+
+
+def assistant(config: pytest.Config) -> Assistant:
+    """What ``rasa_model`` and ``rasa_python`` name, relative to pytest's root folder. Raises WorldError without a model."""
     root = config.rootpath
-    assistant = Assistant(
-        root,
-        find_model(root / (config.getini("rasa_model") or _MODELS)),
-        root / (config.getini("rasa_python") or sys.executable),
-    )
-    return PlainWorld(assistant, find_actions(root, config.getini("rasa_actions")))
+    model = find_model(root / (config.getini("rasa_model") or _MODELS))
+    return Assistant(root, model, root / (config.getini("rasa_python") or sys.executable))
 
 
 def find_model(path: Path) -> Path:
@@ -70,10 +69,10 @@ def find_actions(root: Path, package: str | None) -> str | None:
 class PlainWorld:
     """See ``pytest_rasa.world.World``. Texts go straight to Rasa, a button sends its payload."""
 
-    def __init__(self, assistant: Assistant, actions: str | None) -> None:
+    def __init__(self, of: Assistant, actions: str | None) -> None:
         """``actions``: package of the custom actions. Raises WorldError when Rasa does not start or the model is out of date."""
         self._actions = ActionServer(actions)
-        self._rasa = RasaClient(assistant, self._actions)
+        self._rasa = RasaClient(of, self._actions)
         try:
             self._rasa.start()
             unknown = self._rasa.about["unknown_rules"]
@@ -125,11 +124,11 @@ class PlainStage:
         """Send ``text`` to Rasa, ``times`` at once, and count what that exercised. Raises WorldError."""
         with ThreadPoolExecutor(times) as threads:
             turns = list(threads.map(self._rasa.send, [self._sender] * times, [text] * times))
+        self._latest = turns[-1]
         if self._actions.problems:
             raise WorldError(self._actions.problems[0])
         for turn in turns:
             from_turn(self.exercised, turn.events, turn.rules, turn.calls)
-        self._latest = turns[-1]
         return Reply(tuple(_message(element) for turn in turns for element in turn.messages))
 
     def turn(self, speaker: str) -> Turn:

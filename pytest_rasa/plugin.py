@@ -25,6 +25,9 @@ _session = pytest.StashKey["Session"]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of the plugin."""
     parser.addini(_FOLDERS, "folders of conversation tests (*.yml)", type="paths")
+    parser.addini("rasa_python", "the Python that has Rasa; for a bare Rasa project")
+    parser.addini("rasa_model", "the trained model, or the folder of models; for a bare Rasa project")
+    parser.addini("rasa_actions", "the package of custom actions; for a bare Rasa project")
     group = parser.getgroup("rasa", "conversations with a Rasa assistant")
     group.addoption("--over", metavar="WORLD", help="where conversations are played, for example: inprocess, stack")
     group.addoption("--update-transcripts", action="store_true", help="keep the transcripts of this run")
@@ -111,8 +114,8 @@ class Session:
     def project(self) -> Project:
         """The project whose conversations are tested."""
         if self._project is None:
-            given = self._config.hook.pytest_rasa_project(config=self._config)
-            self._project = given or Project(self._config.rootpath, {"plain": _plain})
+            given: Project | None = self._config.hook.pytest_rasa_project(config=self._config)
+            self._project = given or _bare(self._config)
         return self._project
 
     @property
@@ -255,7 +258,7 @@ class CaseItem(pytest.Item):
         )
 
 
-def _plain(config: pytest.Config) -> World:
-    from pytest_rasa.plain import world
+def _bare(config: pytest.Config) -> Project:
+    from pytest_rasa import plain  # only then is an engine needed
 
-    return world(config)
+    return plain.project(config)

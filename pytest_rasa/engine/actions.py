@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 from collections.abc import Mapping
@@ -55,7 +54,7 @@ class ActionServer:
         """Status and JSON of the answer to ``call``; status 0 when nobody answers. May run several calls at once."""
         if self.down:
             return UNREACHABLE, None
-        status, body = await (self._stubbed(call["next_action"]) if self.stubs else self._run(call))
+        status, body = self._stubbed(call["next_action"]) if self.stubs else await self._run(call)
         self.calls.append(Call(str(call.get("sender_id")), call["next_action"], status))
         return status, body
 
@@ -75,17 +74,22 @@ class ActionServer:
             _log.exception("The action %s failed", call["next_action"])
             return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)}
 
-    async def _stubbed(self, action: str) -> tuple[int, Any]:
+    def _stubbed(self, action: str) -> tuple[int, Any]:
         stub = self.stubs.get(action)
         if stub is None:
-            there = ", ".join(self.stubs)
-            self.problems.append(
-                f"the custom action {action!r} was called, but is not among stub_custom_actions ({there}); "
+            return self._problem(
+                f"the custom action {action!r} was called, but is not among stub_custom_actions ({', '.join(self.stubs)}); "
                 f"a case with stubs needs one for every custom action that it calls"
             )
-            return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": self.problems[-1]}
         body = {"events": stub.get("events") or [], "responses": stub.get("responses") or []}
-        return HTTPStatus.OK, copy.deepcopy(body)
+        try:
+            return HTTPStatus.OK, json.loads(json.dumps(body))
+        except TypeError as error:  # YAML makes dates of what looks like one
+            return self._problem(f"the stub of {action!r} has a value that is no JSON, put it in quotes: {error}")
+
+    def _problem(self, text: str) -> tuple[int, Any]:
+        self.problems.append(text)
+        return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": text}
 
     def _register(self, package: str) -> None:
         try:

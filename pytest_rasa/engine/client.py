@@ -210,6 +210,7 @@ class RasaClient:
         if self._reading is not None:
             await self._reading
             self._reading = None
+        await asyncio.gather(*self._acting, return_exceptions=True)
 
 
 def _reason(status: int) -> str:

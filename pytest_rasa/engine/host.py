@@ -56,6 +56,8 @@ def main() -> None:
 
 def _reasons(error: BaseException | None) -> str:
     """The error and what caused it, in words."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "rasa":
+        return "this Python has no Rasa; name the one that has it (ini option rasa_python)"
     found = []
     while error is not None:
         found.append(f"{type(error).__name__}: {error}")

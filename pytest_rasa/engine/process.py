@@ -110,7 +110,7 @@ class RasaProcess:
             return subprocess.Popen(  # noqa: S603 - our own command
                 self._command(pipe),
                 cwd=self._assistant.root,
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -125,7 +125,8 @@ class RasaProcess:
         return command if of.in_memory else [*command, "--trackers", str(Path(self._folder.name) / "trackers.db")]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment variables of a Rasa process."""
     env = {**_DEFAULTS, **os.environ, "RASA_TELEMETRY_ENABLED": "false"}
     if env.pop("PYTHONDONTWRITEBYTECODE", None):  # compiling all that Rasa imports takes longer than loading it
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")

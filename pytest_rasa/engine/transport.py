@@ -12,6 +12,7 @@ import httpx
 from pytest_rasa.engine.client import RasaClient
 from pytest_rasa.engine.errors import EngineDown, EngineError
 
+_DEFAULT_SENDER = "default"
 _WEBHOOK = "/webhooks/rest/webhook"
 _TRACKER = re.compile(r"/conversations/(?P<sender>.+?)/tracker(?P<events>/events)?")
 
@@ -34,13 +35,16 @@ class RasaTransport(httpx.AsyncBaseTransport):
         except EngineDown as error:
             raise (httpx.ReadError if error.cut_off else httpx.ConnectError)(str(error), request=request) from None
         except EngineError as error:
-            status, answer = 500, {"status": "failure", "message": str(error)}
+            status = 400 if request.method == "POST" else 500  # only added events can be wrong
+            answer = {"status": "failure", "message": str(error)}
         return httpx.Response(status, json=answer, request=request)
 
     async def _answer(self, request: httpx.Request, body: Any) -> tuple[int, Any]:
         match request.method, request.url.path:
             case "POST", path if path == _WEBHOOK:
-                turn = await self._client.asend(body["sender"], body["message"], body.get("metadata"))
+                turn = await self._client.asend(
+                    body.get("sender") or _DEFAULT_SENDER, body.get("message"), body.get("metadata")
+                )
                 return 200, turn.messages
             case "GET", "/status":
                 return 200, await self._client.arequest("status")

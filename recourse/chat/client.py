@@ -49,6 +49,7 @@ class ChatClient:
     def __enter__(self) -> ChatClient:
         session = self._open_session()
         self.buyer = str(session["buyer"]["name"])
+        self.conversation = str(session["conversation"])
         parts = urlsplit(self._base)
         scheme = "wss" if parts.scheme == "https" else "ws"
         try:

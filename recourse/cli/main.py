@@ -8,7 +8,19 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from recourse.chat import commands as chat
-from recourse.cli import audit, database, demo, orders, outbox, policy, privacy, seller_accounts, sellers, simulate
+from recourse.cli import (
+    audit,
+    conversations,
+    database,
+    demo,
+    orders,
+    outbox,
+    policy,
+    privacy,
+    seller_accounts,
+    sellers,
+    simulate,
+)
 from recourse.core.errors import RecourseError
 from recourse.migrations import tables as _tables  # noqa: F401 - foreign keys need every table to be known
 from recourse.ops import commands as ops
@@ -26,6 +38,7 @@ chat.register(app)
 demo.register(app)
 audit.register(app)
 policy.register(app)
+app.add_typer(conversations.app, name="conversations")
 app.add_typer(orders.app, name="orders")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(privacy.app, name="privacy")

@@ -33,6 +33,7 @@ from recourse.refunds.models import Refund, RefundLeg
 from recourse.returns import service as returns
 
 PAID_AFTER = timedelta(minutes=2)
+THINKS = timedelta(minutes=2)
 _CARRIERS = ("Parcelway", "Bluebird Couriers", "Postlane Express")
 
 
@@ -147,12 +148,14 @@ class Stage:
         self, at: datetime, reason: str = "no_longer_wanted", note: str | None = None, line: int | None = None
     ) -> RequestView:
         """The buyer asks for cancellation: quote, then yes two minutes later. ``line``: only this product (from 0)."""
+        if (at + THINKS).date() != at.date():
+            at -= THINKS  # what was shown names days, and they would be others after midnight
         pieces = None if line is None else {self.lines[line].id: self.lines[line].qty}
         offered = cancellations.quote(
             self.session, self.buyer.id, self.number, at, pieces=pieces, reason_code=reason
         )  # fmt: skip
         done = cancellations.submit_cancellation(
-            self.session, self.buyer.id, offered.id, reason, note, f"demo:{self.number}", at + timedelta(minutes=2)
+            self.session, self.buyer.id, offered.id, reason, note, f"demo:{self.number}", at + THINKS
         )
         if done.request is None:
             raise RuntimeError(f"demo order {self.number} could not be cancelled: {done.outcome}")

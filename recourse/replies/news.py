@@ -33,12 +33,13 @@ def refund_news(voice: Voice, item: Case, leg: LegView, kind: str) -> Say:
         values["until"] = voice.text("utter_notice_until", date=voice.when(leg.action_by)) if leg.action_by else ""
         values["link"] = refund_words.link(voice, leg.action_url) or "."
         return Say("utter_notice_refund_needs_details", values)
-    if leg.state == "failed":
+    if kind == "refund_reversed" and leg.replaced_by is not None:
+        return Say("utter_notice_refund_reversed", values)
+    if leg.state == "failed" and refund_words.missing(leg):
         values["failure"] = refund_words.failure(voice, leg)
         return Say("utter_notice_refund_failed", values, (_person(voice, item),))
-    if kind == "refund_reversed" and leg.state == "reversed":
-        return Say("utter_notice_refund_reversed", values)
-    return Say("utter_notice_refund_news", {**values, "lines": refund_words.leg_line(voice, leg)})
+    buttons = (_person(voice, item),) if refund_words.missing(leg) else ()
+    return Say("utter_notice_refund_news", {**values, "lines": refund_words.leg_line(voice, leg)}, buttons)
 
 
 def message_news(voice: Voice, item: Case, message: MessageView) -> Say:

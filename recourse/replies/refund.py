@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from recourse.overview.service import Case
+from recourse.refunds.routes import CHARGED_BACK
+from recourse.refunds.rules import LOST
 from recourse.refunds.service import LegView, RefundView
 from recourse.replies.voice import Say, Voice
 from recourse.replies.waiting import waiting
@@ -20,10 +22,15 @@ def refund_status(voice: Voice, item: Case) -> Say:
     }
     buttons = []
     given = item.refunds or (item.refund,)
-    troubled = any(each.overdue or any(leg.state in ("failed", "reversed") for leg in each.legs) for each in given)
+    troubled = any(each.overdue or any(missing(leg) for leg in each.legs) for each in given)
     if troubled:
         buttons.append(voice.button("utter_button_person", "ask_human", order_number=item.order.number))
     return Say("utter_refund_late" if troubled else "utter_refund_status", values, tuple(buttons))
+
+
+def missing(leg: LegView) -> bool:
+    """Does the buyer lack this money, with nobody sending it any more?"""
+    return leg.state in LOST and leg.replaced_by is None and leg.failure_reason != CHARGED_BACK
 
 
 def lines(voice: Voice, refund: RefundView) -> str:
@@ -97,8 +104,9 @@ def leg_line(voice: Voice, leg: LegView) -> str:
     if leg.state == "succeeded" and leg.settled_at:
         values["date"] = voice.moment_day(leg.settled_at)
         values["reference"] = voice.text("utter_leg_reference", reference=leg.reference) if leg.reference else ""
-    if leg.state == "failed":
+    if leg.state == "failed" or leg.failure_reason == CHARGED_BACK:
         values["failure"] = failure(voice, leg)
+        return voice.text("utter_leg_failed", **values)
     if leg.state == "requires_action":
         values["link"] = link(voice, leg.action_url)
     if leg.overdue:

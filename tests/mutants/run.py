@@ -21,7 +21,8 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
 MUTANTS = Path(__file__).with_name("mutants.yml")
-_LINKED = (".venv", ".venv-rasa", ".tools", "var/models", "var/cache", "web/dist", "web/node_modules")
+_LINKED = (".venv", ".venv-rasa", ".tools", "web/dist", "web/node_modules")
+_COPIED = ("var/models", "var/cache")  # a mutant trains models of its own
 _TESTS = (
     "-m", "pytest", "tests/conversations", "--over=inprocess", "-n", "2", "-q", "--maxfail=3", "-p", "no:cacheprovider",
 )  # fmt: skip
@@ -64,6 +65,9 @@ def copy_of_the_project(folder: Path) -> Path:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).symlink_to(ROOT / name)
+    for name in _COPIED:
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, folder / name)
     return folder
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from pytest_rasa.engine.process import Assistant
 from pytest_rasa.engine.transport import RasaTransport
 from pytest_rasa.world import CaseInfo, Reply, WorldError
 from recourse.core.db import engine_for
-from recourse.core.errors import RecourseError
-from recourse.core.settings import PROJECT_ROOT
+from recourse.core.settings import PROJECT_ROOT, Settings
 from recourse.gateway.app import create_app
 from recourse.gateway.engine import Engine as RasaEngine
 from recourse.gateway.limits import Limits, Rate
 from recourse.gateway.server import server
+from recourse.ops.errors import OperationsError
 from recourse.ops.layout import Layout
 from recourse.ops.model import ensure_model
 from recourse.privacy import erase
@@ -40,7 +41,7 @@ from world.steps.provider_desk import ProviderDesk
 from world.template import StoreTemplate
 from world.words_said import WordsSaid
 
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.1
 _NO_LIMIT = Rate(1_000_000, 1_000_000.0)
 _ACTION_FAILED = "action_failed"
 
@@ -49,33 +50,39 @@ class InProcessWorld:
     """See ``pytest_rasa.world.World``; also the ground of its cases."""
 
     def __init__(self) -> None:
-        memory = Path("/dev/shm")
-        self._folder = Path(tempfile.mkdtemp(prefix="recourse-conversations-", dir=memory if memory.is_dir() else None))
-        try:
-            self._start()
-        except RecourseError as error:
-            raise WorldError(str(error)) from error
+        with ExitStack() as opened:
+            try:
+                self._start(opened)
+            except OperationsError as error:
+                raise WorldError("\n".join([str(error), *error.log_tail.splitlines()])) from error
+            self._opened = opened.pop_all()
 
-    def _start(self) -> None:
+    def _start(self, opened: ExitStack) -> None:
+        """Start everything; ``opened`` is what must be closed again, in reverse."""
         model = ensure_model(Layout(PROJECT_ROOT, PROJECT_ROOT / "var"))
-        self._settings = OwnSettings(
-            {"RECOURSE_DATA": str(self._folder), "RECOURSE_CLOCK_FILE": str(self._folder / "clock")}
-        )
-        self.clock = ClockFile(self._settings.value.clock_file)
+        memory = Path("/dev/shm")
+        folder = Path(tempfile.mkdtemp(prefix="recourse-conversations-", dir=memory if memory.is_dir() else None))
+        opened.callback(shutil.rmtree, folder, ignore_errors=True)
+        env = {"RECOURSE_DATA": str(folder), "RECOURSE_CLOCK_FILE": str(folder / "clock")}
+        self._settings = OwnSettings(env)
+        config = self._settings.value
+        self.clock = ClockFile(config.clock_file)
         self._settings.install()
-        quiet_logs()
-        self._words = WordsSaid()
-        self.store: Engine = engine_for(self._settings.value.database_url)
-        self._template = StoreTemplate(self._settings.value.database_url, self.clock.now())
+        opened.callback(self._settings.remove)
+        opened.enter_context(quiet_logs())
+        self._words = opened.enter_context(closing(WordsSaid()))
+        self.store: Engine = engine_for(config.database_url)
+        opened.callback(self.store.dispose)
+        self._template = opened.enter_context(closing(StoreTemplate(config.database_url, self.clock.now())))
         self._actions = ActionServer("actions")
         assistant = Assistant(PROJECT_ROOT, model, PROJECT_ROOT / ".venv-rasa" / "bin" / "python")
-        self._rasa = RasaClient(assistant, self._actions)
+        self._rasa = opened.enter_context(closing(RasaClient(assistant, self._actions)))
         self._rasa.start()
-        self._gateway = self._serve()
-        self.url = self._gateway.url
-        self.desk = ProviderDesk(self.store, self.url, self.clock, self._settings.value)
-        self._faults = EngineFaults(self._rasa)
-        self._lock = StoreLock(self.store)
+        gateway = self._serve(config)
+        opened.callback(gateway.stop)
+        self.url = gateway.url
+        self.desk = opened.enter_context(closing(ProviderDesk(self.store, self.url, self.clock, config)))
+        self._faults, self._lock = EngineFaults(self._rasa), StoreLock(self.store)
 
     def open(self, case: CaseInfo) -> CaseStage:
         """A store as after the first start, with the people of the case."""
@@ -88,13 +95,7 @@ class InProcessWorld:
 
     def close(self) -> None:
         """Stop the gateway and Rasa."""
-        self.desk.close()
-        self._gateway.stop()
-        self._rasa.close()
-        self.store.dispose()
-        self._words.close()
-        self._settings.remove()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._opened.close()
 
     def events(self, conversation: str) -> Sequence[Mapping[str, Any]]:
         """As Rasa's HTTP API shows them."""
@@ -130,8 +131,7 @@ class InProcessWorld:
         self._faults.mend()
         self._rasa.forget()
 
-    def _serve(self) -> Serving:
-        config = self._settings.value
+    def _serve(self, config: Settings) -> Serving:
         app = create_app(
             config,
             engine=RasaEngine(config, transport=RasaTransport(self._rasa)),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
 
-def quiet_logs() -> None:
-    """Warnings and errors go to ``logging``, everything else nowhere."""
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Warnings and errors go to ``logging``, everything else nowhere, until the block ends."""
+    before = structlog.get_config()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -21,3 +25,5 @@ def quiet_logs() -> None:
     )
     for name in ("uvicorn", "uvicorn.error", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    yield
+    structlog.configure(**before)

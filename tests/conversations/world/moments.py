@@ -13,6 +13,7 @@ from recourse.demo.people import BUYERS
 _WIDTHS = ("abbreviated", "wide")
 _ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?")
 _NUMERIC = re.compile(r"(?<![\d./-])(?:\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})|\d{4}([./-])\d{1,2}\2\d{1,2})(?![\d/-])")
+_CJK = re.compile(r"\d{4}年\d{1,2}月\d{1,2}日(?:\w曜日)?")
 _TIME = re.compile(
     r"\b\d{1,2}(?::\d{2}){1,2}(?:\s?[AaPp]\.?[Mm]\b\.?)?(?:\s(?:(?:UTC|GMT)(?:[+\u2212-]\d{1,2}(?::?\d{2})?)?|[A-Z]{2,5})\b)?"
 )
@@ -20,7 +21,7 @@ _TIME = re.compile(
 
 def without_moments(text: str) -> str:
     """``text`` with ``<date>`` for every calendar day, its weekday included, and ``<time>`` for every time of day with its zone."""
-    for pattern in (_ISO, _written(), _NUMERIC):
+    for pattern in (_ISO, _CJK, _written(), _NUMERIC):
         text = pattern.sub("<date>", text)
     return _TIME.sub("<time>", text)
 

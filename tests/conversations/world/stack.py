@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +48,19 @@ class StackWorld:
     """See ``pytest_rasa.world.World``; also the ground of its cases."""
 
     def __init__(self) -> None:
-        given = os.environ.get("RECOURSE_URL")
-        self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        if given:
-            self._settings, self.url = OwnSettings(os.environ), given.rstrip("/")
-        else:
-            self._folder = Path(tempfile.mkdtemp(prefix="recourse-conversations-"))
-            self._settings = self._start(self._folder)
-            self.url = f"http://127.0.0.1:{self._settings.value.port}"
-        settings = self._settings.value
-        self._layout: Layout = layout(settings)
-        self.store: Engine = engine_for(settings.database_url)
-        self.clock = ClockFile(settings.clock_file)
-        self.desk = ProviderDesk(self.store, self.url, self.clock, settings)
-        self._processes = Processes(self._layout)
-        self._lock = StoreLock(self.store)
+        with ExitStack() as opened:
+            given = os.environ.get("RECOURSE_URL")
+            self._settings = OwnSettings(os.environ) if given else self._start(opened)
+            config = self._settings.value
+            self.url = given.rstrip("/") if given else f"http://127.0.0.1:{config.port}"
+            self._layout: Layout = layout(config)
+            self.store: Engine = engine_for(config.database_url)
+            opened.callback(self.store.dispose)
+            opened.callback(self._settings.remove)
+            self.clock = ClockFile(config.clock_file)
+            self.desk = opened.enter_context(closing(ProviderDesk(self.store, self.url, self.clock, config)))
+            self._processes, self._lock = Processes(self._layout), StoreLock(self.store)
+            self._opened = opened.pop_all()
 
     def open(self, case: CaseInfo) -> CaseStage:
         """Fresh buyers in the one store of the stack; what earlier cases left in it belongs to others."""
@@ -74,18 +71,7 @@ class StackWorld:
 
     def close(self) -> None:
         """Stop what was started here."""
-        self.desk.close()
-        self.store.dispose()
-        self._settings.remove()
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._opened.close()
 
     def events(self, conversation: str) -> Sequence[Mapping[str, Any]]:
         """Read from the tracker store, beside the running Rasa."""
@@ -116,7 +102,9 @@ class StackWorld:
         self.desk.reset()
         self._processes.mend()
 
-    def _start(self, data: Path) -> OwnSettings:
+    def _start(self, opened: ExitStack) -> OwnSettings:
+        data = Path(tempfile.mkdtemp(prefix="recourse-conversations-"))
+        opened.callback(shutil.rmtree, data, ignore_errors=True)
         env = {name: value for name, value in os.environ.items() if not name.startswith("RECOURSE_")}
         # Stand-ins for the provider and the sellers would change orders behind the tests' back.
         env |= {"RECOURSE_DATA": str(data), "RECOURSE_PORT": str(free_port()), "RECOURSE_SIMULATORS": "off"}
@@ -126,7 +114,7 @@ class StackWorld:
         _share_models(data)
         log = data / "up.log"
         with log.open("wb") as output:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 bind_to_parent([sys.executable, "-m", "recourse.cli", "up"], signal.SIGTERM),
                 cwd=PROJECT_ROOT,
                 env=env,
@@ -135,19 +123,26 @@ class StackWorld:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        try:
-            wait_until(lambda: self._is_ready(layout(settings.value), log), _START_S, "the stack to start")
-        except WorldError:
-            self._process.kill()
-            raise
+        opened.callback(_stop, process)
+        where = layout(settings.value)
+        wait_until(lambda: _is_ready(process, where, log), _START_S, "the stack to start")
         return settings
 
-    def _is_ready(self, where: Layout, log: Path) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise WorldError(f"`recourse up` ended with exit code {self._process.returncode}:\n{tail(log)}")
-        state = load(where.state_file)
-        return state is not None and state.ready
+
+def _is_ready(process: subprocess.Popen[bytes], where: Layout, log: Path) -> bool:
+    if process.poll() is not None:
+        raise WorldError(f"`recourse up` ended with exit code {process.returncode}:\n{tail(log)}")
+    state = load(where.state_file)
+    return state is not None and state.ready
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _share_models(data: Path) -> None:

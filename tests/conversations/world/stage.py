@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from world.buttons import with_actions
 from world.channels import Rest, Socket
 from world.clockfile import ClockFile
 from world.engine_events import latest_turn, newest_conversation
+from world.errands import pay_into_balances
 from world.fixtures import BuyerFixture, Options
 from world.people import Cast, Person, enter
 from world.steps.doing import carry_out
@@ -85,7 +86,7 @@ class CaseStage:
         """REST or the socket, as the case wants it."""
         if speaker not in self._lines:
             person = self._cast.people[speaker]
-            self._lines[speaker] = _NotedLine(self._connect(person), self._ground, self.exercised)
+            self._lines[speaker] = _NotedLine(self._connect(person), self._noted)
         return self._lines[speaker]
 
     def turn(self, speaker: str) -> Turn:
@@ -96,7 +97,10 @@ class CaseStage:
     def do(self, verb: str, value: Any, speaker: str) -> str:
         """What sellers, carriers and all the others do: ``world.steps``."""
         hands = Hands(self._ground.store, self.now, self._cast, self._cast.people[speaker], self._ground.desk)
-        return carry_out(verb, value, hands)
+        try:
+            return carry_out(verb, value, hands)
+        finally:
+            self._errands()
 
     def advance(self, to: timedelta | datetime) -> None:
         """Move the clock of all processes, and let what is due then take effect, whoever does it."""
@@ -105,6 +109,7 @@ class CaseStage:
             if not worker.settle_due(self.now()):
                 break
         self._ground.erase_due(self._cast)
+        self._errands()
 
     def fault(self, name: str, value: str) -> None:
         """See ``world.faults``."""
@@ -125,6 +130,15 @@ class CaseStage:
         self._ground.cleared()
         self._ground.clock.reset()
 
+    def _noted(self, reply: Reply) -> Reply:
+        """What came on a line, with what its buttons do; what the assistant did for it is counted."""
+        self._ground.heard(reply, self.exercised)
+        self._errands()
+        return with_actions(reply, self._ground.store)
+
+    def _errands(self) -> None:
+        pay_into_balances(self._ground.store, [person.id for person in self._cast.people.values()], self.now())
+
     def _connect(self, person: Person) -> Line:
         if self._channel == "socket":
             return Socket(self._ground.url, person)
@@ -132,10 +146,10 @@ class CaseStage:
 
 
 class _NotedLine:
-    """A line on which it is noted what came: what buttons do, and what the assistant did."""
+    """A line on which everything that comes is ``noted``."""
 
-    def __init__(self, line: Line, ground: Ground, exercised: Exercised) -> None:
-        self._line, self._ground, self._exercised = line, ground, exercised
+    def __init__(self, line: Line, noted: Callable[[Reply], Reply]) -> None:
+        self._line, self._noted = line, noted
 
     def say(self, text: str, times: int = 1) -> Reply:
         return self._noted(self._line.say(text, times))
@@ -151,7 +165,3 @@ class _NotedLine:
 
     def close(self) -> None:
         self._line.close()
-
-    def _noted(self, reply: Reply) -> Reply:
-        self._ground.heard(reply, self._exercised)
-        return with_actions(reply, self._ground.store)

@@ -82,7 +82,8 @@ def _of_orders(table: FromClause, mine: ColumnElement[bool]) -> ColumnElement[bo
             *(table.c.source_id.in_(_ids_of(_TABLES[source], mine)) for source in _SOURCES)
         )
     if name == "handoff":
-        return table.c.payload["order"]["number"].as_string().in_(select(_ORDERS.c.number).where(mine))
+        about: ColumnElement[str] = table.c.payload["order"]["number"].as_string()
+        return about.in_(select(_ORDERS.c.number).where(mine))
     if "order_id" in table.c:
         return table.c.order_id.in_(_ids(_ORDERS, mine))
     if "group_id" in table.c:

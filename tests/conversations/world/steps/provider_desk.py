@@ -27,6 +27,7 @@ from recourse.payments.port import Providers
 from recourse.simulators.provider import Simulator
 from recourse.simulators.provider_store import ProviderStore
 from world.clockfile import ClockFile
+from world.outbox_rows import NO_PROVIDER, OPEN, UNTRIED
 from world.serving import Serving
 from world.waiting import wait_until
 
@@ -35,7 +36,6 @@ _LATE = timedelta(milliseconds=50)
 _TICK_S = 0.02
 _ANSWER_S, _IMPATIENT_S, _HANG_S = 10.0, 0.3, 0.6
 _TAKEN_WITHIN_S = 15.0
-_NOBODY = "no payment provider is set up"
 _AT_ONCE = 200
 _CLOSED = "http://127.0.0.1:1"
 
@@ -45,6 +45,7 @@ class ProviderDesk:
 
     def __init__(self, store: Engine, gateway: str, clock: ClockFile, settings: Settings) -> None:
         self._store, self._gateway, self._clock, self._settings = store, gateway, clock, settings
+        self._client = httpx.Client(timeout=_TAKEN_WITHIN_S, trust_env=False)
         self._serving: Serving | None = None
         self._folder: Path | None = None
         self._down = False
@@ -61,7 +62,7 @@ class ProviderDesk:
         """
         url = _CLOSED if self._down else self._url()
         client = HttpProvider(url, self._settings.provider_key, _IMPATIENT_S if impatient else _ANSWER_S)
-        mine = and_(Outbox.topic.in_(dispatch.TOPICS), Outbox.customer_id.in_(customers), _OPEN)
+        mine = and_(Outbox.topic.in_(dispatch.TOPICS), Outbox.customer_id.in_(customers), OPEN)
         try:
             wait_until(lambda: self._round(Providers(Ledger(), client), mine), _TAKEN_WITHIN_S, "the outbox to be sent")
         finally:
@@ -96,8 +97,7 @@ class ProviderDesk:
 
     def fill_form(self, form: str) -> None:
         """The buyer gives bank details on the provider's page."""
-        answer = httpx.post(f"{self._url()}/forms/{form}", data={"holder": "x", "iban": "x"}, trust_env=False)
-        answer.raise_for_status()
+        self._client.post(f"{self._url()}/forms/{form}", data={"holder": "x", "iban": "x"}).raise_for_status()
         self._until_taken()
 
     def reset(self) -> None:
@@ -110,7 +110,10 @@ class ProviderDesk:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    close = reset
+    def close(self) -> None:
+        """The world ends."""
+        self.reset()
+        self._client.close()
 
     def _url(self) -> str:
         if self._serving is None:
@@ -131,14 +134,13 @@ class ProviderDesk:
         """One try of everything that is ours; True when nothing of it is left untried."""
         now = self._clock.now()
         with transaction(self._store) as session:
-            theirs = update(Outbox).where(Outbox.topic.in_(dispatch.TOPICS), _OPEN, ~mine)
+            theirs = update(Outbox).where(Outbox.topic.in_(dispatch.TOPICS), OPEN, ~mine)
             session.execute(theirs.values(next_at=now + _NEVER).execution_options(synchronize_session=False))
-            put_off = update(Outbox).where(mine, Outbox.last_error.startswith(_NOBODY))
+            put_off = update(Outbox).where(mine, Outbox.last_error.startswith(NO_PROVIDER))
             session.execute(put_off.values(next_at=None, last_error=None).execution_options(synchronize_session=False))
         dispatch.deliver_due(now, providers, self._store, _AT_ONCE)
         with reading(self._store) as session:
-            untried = select(Outbox.id).where(mine, Outbox.last_error.is_(None) | Outbox.last_error.startswith(_NOBODY))
-            return session.scalars(untried.limit(1)).first() is None
+            return session.scalars(select(Outbox.id).where(mine, UNTRIED).limit(1)).first() is None
 
     def _until_taken(self) -> None:
         wait_until(
@@ -155,11 +157,7 @@ class ProviderDesk:
         self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         given = {"Authorization": f"Bearer {self._settings.provider_key}", **(headers or {})}
-        url = self._url() + path
-        answer = httpx.request(method, url, json=body, headers=given, timeout=_TAKEN_WITHIN_S, trust_env=False)
+        answer = self._client.request(method, self._url() + path, json=body, headers=given)
         if not answer.is_success:
             raise WorldError(f"the simulated provider answered {answer.status_code} to {path}: {answer.text[:200]}")
         return dict(answer.json())
-
-
-_OPEN = and_(Outbox.done_at.is_(None), Outbox.dead_at.is_(None))

@@ -1,0 +1,1 @@
+"""Recording: a conversation that happened, written down as a conversation test."""
