@@ -1,10 +1,10 @@
 # Recourse: what one can do with this checkout. `make` alone lists it.
 # RECOURSE_PORT, RECOURSE_DATA, RECOURSE_DATABASE_URL and the other settings in README come from the environment.
 .DEFAULT_GOAL := help
-.PHONY: help run chat test lint fmt types unit conversations mutants browser bench nlu-gate train seed doctor clean distclean
+.PHONY: help run chat test lint fmt types unit conversations conversations-stack mutants browser bench nlu-gate train seed doctor clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start everything and keep it running: http://localhost:8000 (RECOURSE_PORT); Ctrl-C stops it
 	@scripts/bootstrap
@@ -31,8 +31,11 @@ types: ## types (mypy) and who may import whom (import-linter)
 unit: ## unit tests: services, engine, web
 	@scripts/test setup unit engine web
 
-conversations: ## whole conversations through Rasa, actions and a database
+conversations: ## whole conversations with Rasa, actions and a database, in process, with coverage
 	@scripts/test setup train stories conversations
+
+conversations-stack: ## the same conversations over the running stack; they must go the same way
+	@scripts/test setup train conversations stack
 
 mutants: ## ten deliberate bugs, one at a time: do the conversations notice each? (about ten minutes)
 	@scripts/bootstrap --dev
