@@ -64,7 +64,7 @@ def register(root: typer.Typer) -> None:
 def _save(conversation_id: str, path: Path) -> None:
     try:
         with reading() as session:
-            text = recording.record(session, conversation_id)
+            text = recording.record(session, conversation_id, files.name_of(path))
     except recording.NothingSaid:
         _console.print("You said nothing, so nothing was recorded.")
         return

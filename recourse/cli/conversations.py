@@ -62,7 +62,7 @@ def export(
     if out is not None:
         files.check(out, force)
     with reading() as session:
-        text = recording.record(session, conversation)
+        text = recording.record(session, conversation, files.name_of(out) if out else None)
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from recourse.conversations.recording import Entry
-from recourse.core.words import Words
 from recourse.customers.service import Buyer
 from recourse.demo.catalogue import PRODUCTS
 from recourse.demo.people import BUYERS, DemoBuyer
@@ -71,11 +70,13 @@ class Cast:
         return Numbers({told.order.number: told.name for told in self.orders})
 
 
-def cast_of(session: Session, buyer: Buyer, entries: Sequence[Entry], began: datetime) -> Cast:
-    """The buyer with the orders that ``entries`` are about, as they stood when the conversation ``began``."""
+def cast_of(session: Session, buyer: Buyer, entries: Sequence[Entry], began: datetime, more: str) -> Cast:
+    """The buyer with the orders that ``entries`` are about, as they stood when the conversation ``began``. ``more``: title of the
+    button that goes on with a list."""
     own = orders.everything(session, buyer.id, [], None)
     about = _about(session, own, entries, buyer.id)
-    about = _with_companions(own, about, entries)
+    goes_on = any(more in entry.buttons for entry in entries)
+    about = _with_companions(own, about, goes_on)
     names = dict(
         zip((order.id for order in about), order_names([order.lines[0].title for order in about]), strict=True)
     )
@@ -97,17 +98,13 @@ def _about(session: Session, own: Sequence[OrderView], entries: Sequence[Entry],
     return [order for order in own if order.number in found]
 
 
-def _with_companions(own: Sequence[OrderView], about: list[OrderView], entries: Sequence[Entry]) -> list[OrderView]:
+def _with_companions(own: Sequence[OrderView], about: Sequence[OrderView], goes_on: bool) -> list[OrderView]:
     """And those without which it would not be the same: paid together with one of these, or the next one where a list went on."""
     groups = {order.group_id for order in about if order.scenario == TOGETHER}
     wanted = {order.id for order in about} | {order.id for order in own if order.group_id in groups}
-    if any(title == _more() for entry in entries for title in entry.buttons) and len(wanted) % PAGE == 0:
+    if goes_on and len(wanted) % PAGE == 0:
         wanted |= {order.id for order in [each for each in own if each.id not in wanted][:1]}
     return [order for order in own if order.id in wanted]
-
-
-def _more() -> str:
-    return Words.load().say("utter_button_more_orders").text
 
 
 def _told(session: Session, order: OrderView, name: str, began: datetime) -> Told:
@@ -147,12 +144,13 @@ def _arranged(told: Sequence[Told], buyer_id: str) -> list[Told] | None:
 
 
 def _turns(ages: Sequence[timedelta], spreads: Sequence[timedelta], taken: dict[int, timedelta]) -> list[int] | None:
-    """Which order comes at which place: the first arrangement in which each is older than the one before it in ``ages``."""
+    """Which order comes at which place: the first arrangement in which each is older than the one before it in ``ages``; None where
+    there is none (or two would be of one moment)."""
     if len(taken) == len(ages):
         return list(taken)
     for index in range(len(ages)):
         age = ages[index] + spreads[index] * len(taken)
-        if index not in taken and all((other < index) == (taken[other] < age) for other in taken):
+        if index not in taken and all(taken[other] < age if other < index else taken[other] > age for other in taken):
             found = _turns(ages, spreads, {**taken, index: age})
             if found is not None:
                 return found

@@ -31,3 +31,8 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
+
+
+def name_of(path: Path) -> str:
+    """What a test in this file is called: ``lost_parcel.yml`` has ``lost parcel``."""
+    return " ".join(path.stem.replace("_", " ").replace("-", " ").split())

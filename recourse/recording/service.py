@@ -30,8 +30,11 @@ class NothingSaid(InvalidInput):
     code = "nothing_said"
 
 
-def record(session: Session, conversation_id: str) -> str:
-    """The test file of a conversation, personal data masked. Raises NotFound (unknown id) and NothingSaid."""
+def record(session: Session, conversation_id: str, name: str | None = None) -> str:
+    """The test file of a conversation, personal data masked. ``name``: of the test case; else it is called by its first words.
+
+    Raises NotFound (unknown id) and NothingSaid.
+    """
     entries = recording.entries(session, conversation_id)
     if not any(entry.author == "buyer" for entry in entries):
         raise NothingSaid(
@@ -39,11 +42,13 @@ def record(session: Session, conversation_id: str) -> str:
         )
     conversation = conversations.get(session, conversation_id)
     buyer = customers.get(session, conversation.customer_id)
-    cast = cast_of(session, buyer, entries, entries[0].at)
+    responses = Responses.load()
+    cast = cast_of(session, buyer, entries, entries[0].at, responses.text_of("utter_button_more_orders"))
     clean = partial(masked, names=[buyer.name], references=_references(cast))
     happened = events(cast, entries[0].at, entries[-1].at, clean)
-    script = Script(cast.numbers, Responses.load(), clean, cast.sorted)
-    case = _case(entries, cast, clean, script.steps(entries, happened))
+    script = Script(cast.numbers, responses, clean, cast.sorted)
+    steps = script.steps(entries, happened)
+    case = _case(name or _first_words(entries, cast, clean), steps)
     return "\n".join([*_head(entries), *_fixture(cast, conversation, script.unread), "", *case, ""])
 
 
@@ -96,14 +101,18 @@ def _item(item: Item) -> str:
     return sheet.mapping(pairs)
 
 
-def _case(entries: Sequence[Entry], cast: Cast, clean: Callable[[str], str], steps: Sequence[str]) -> list[str]:
-    first = next(entry for entry in entries if entry.author == "buyer")
-    words = cast.numbers.typed(clean(first.text)).replace("{", "").replace("}", "")
+def _case(name: str, steps: Sequence[str]) -> list[str]:
     return [
         "test_cases:",
-        f"  - test_case: {sheet.scalar(' '.join(words.split())[:_NAME_MAX].strip())}",
+        f"  - test_case: {sheet.scalar(name)}",
         f"    fixtures: [{_BUYER}]",
         "    channel: socket",
         "    steps:",
         *(f"      {line}" for line in steps),
     ]
+
+
+def _first_words(entries: Sequence[Entry], cast: Cast, clean: Callable[[str], str]) -> str:
+    first = next(entry for entry in entries if entry.author == "buyer")
+    words = cast.numbers.typed(clean(first.text)).replace("{", "").replace("}", "")
+    return " ".join(words.split())[:_NAME_MAX].strip()

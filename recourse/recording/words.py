@@ -19,6 +19,7 @@ class Responses:
     """The responses of a domain. ``texts``: name -> its variants."""
 
     def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
+        self._texts = texts
         self._known = [
             (_fixed(text), name, _pattern(text))
             for name, variants in texts.items()
@@ -37,6 +38,10 @@ class Responses:
                 for name, variants in domain["responses"].items()
             }
         )
+
+    def text_of(self, name: str) -> str:
+        """The first text of a response."""
+        return self._texts[name][0]
 
     def name_of(self, text: str) -> str | None:
         """The response that ``text`` is, of several the one with the most fixed words; None where none fits."""

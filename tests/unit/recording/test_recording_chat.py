@@ -166,9 +166,10 @@ async def test_conversations_are_listed_and_exported(stack: Stack, tmp_path: Pat
 
     shown = await asyncio.to_thread(run, stack.config, "conversations", "export", listed[1]["id"])
     assert "- user: hello over REST\n" in shown.stdout
-    file = tmp_path / "out.yml"
+    assert "- test_case: hello over REST\n" in shown.stdout
+    file = tmp_path / "over_rest.yml"
     await asyncio.to_thread(run, stack.config, "conversations", "export", listed[1]["id"], "--out", str(file))
-    assert file.read_text(encoding="utf-8") == shown.stdout
+    assert file.read_text(encoding="utf-8") == shown.stdout.replace("hello over REST", "over rest", 1)
 
 
 def test_what_is_not_possible_is_told_in_one_line(config: Settings) -> None:
