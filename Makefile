@@ -28,8 +28,8 @@ fmt: ## format the Python code and fix what can be fixed
 types: ## types (mypy) and who may import whom (import-linter)
 	@scripts/test setup types imports
 
-unit: ## unit tests: services, engine, web
-	@scripts/test setup unit engine web
+unit: ## unit tests: services, conversation runner, engine, web
+	@scripts/test setup unit plugin engine web
 
 conversations: ## whole conversations with Rasa, actions and a database, in process, with coverage
 	@scripts/test setup train stories conversations
