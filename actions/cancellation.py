@@ -375,6 +375,8 @@ def _validate_reason(turn: Turn, value: Any) -> dict[str, Any]:
             {"cancel_note": turn.slot("cancel_note")} if text == turn.slot("cancel_reason") else {"cancel_note": None}
         )
         return {"cancel_reason": text, **kept, **_deal_after(turn)}
+    if rules.is_code(text):  # of the other catalogue: the order was paid meanwhile, or the button is an old one
+        return {"cancel_reason": None, "cancel_note": None, **_deal_after(turn)}
     text = rules.after_because(text) or text
     matched = rules.match_reason(state, text)
     if matched is None and sum(char.isalpha() for char in text) < 3:
@@ -400,5 +402,4 @@ def _extract_confirm(turn: Turn) -> dict[str, Any]:
 def _deal_changes(turn: Turn) -> bool:
     """Does this very message name another order or another reason? Then it answers no summary that was shown."""
     reason = turn.slot("cancel_reason")
-    codes = {item.code for item in (*rules.REASONS_UNPAID, *rules.REASONS_PAID)}
-    return turn.slot("cancel_order") == order_choice.SAID or reason not in codes
+    return turn.slot("cancel_order") == order_choice.SAID or not rules.is_code(str(reason))

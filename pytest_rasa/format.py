@@ -181,8 +181,8 @@ class Step(Strict):
     own: ClassVar[tuple[str, ...]] = ()
     """The project's own verbs."""
 
-    user: str | None = None
-    """What the person who speaks writes. {name} stands for something of the case."""
+    user: str | Annotated[list[str], Field(min_length=2)] | None = None
+    """What the person who speaks writes, or several messages right after each other. {name} stands for something of the case."""
     press: str | None = None
     """Presses a button of the latest reply: its title, the beginning of it, or a /regular expression/."""
     press_old: str | None = None
@@ -243,8 +243,8 @@ class Step(Strict):
 
     @property
     def happens(self) -> bool:
-        """Does something happen in this step (other than looking)?"""
-        return self.verb in (*DOES, *self.own, *WAITS)
+        """Does somebody do something in this step (other than waiting and looking)?"""
+        return self.verb in (*DOES, *self.own)
 
     @model_validator(mode="after")
     def _one_verb(self) -> Step:

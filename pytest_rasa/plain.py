@@ -176,6 +176,10 @@ class PlainLine:
         """Send the text."""
         return self._stage.send(text, times)
 
+    def say_all(self, texts: Sequence[str]) -> Reply:
+        """Rasa takes one message of a conversation after the other."""
+        raise WorldError("a bare Rasa project answers each message before the next; write them as steps of their own")
+
     def press(self, button: Button, times: int = 1) -> Reply:
         """Send the button's payload."""
         return self._stage.send(button.payload, times)

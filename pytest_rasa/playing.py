@@ -65,6 +65,8 @@ class _Player:
     def do(self, step: Step) -> str | None:
         """Carry out one step; answers with the problem, if there is one."""
         match step.verb:
+            case "user" if isinstance(step.value, list):
+                return self._say_all([self._stage.fill(one) for one in step.value], step)
             case "user":
                 return self._say(self._stage.fill(step.value), step)
             case "press" | "press_old":
@@ -121,6 +123,12 @@ class _Player:
         self._transcript.said(self._who(), text if step.times == 1 else f"{text}   ({step.times} times at once)")
         line, started = self._line, time.perf_counter()
         return self._heard(line.say(text, step.times), started, step)
+
+    def _say_all(self, texts: Sequence[str], step: Step) -> str | None:
+        for text in texts:
+            self._transcript.said(self._who(), text)
+        line, started = self._line, time.perf_counter()
+        return self._heard(line.say_all(texts), started, step)
 
     def _press(self, title: str, step: Step) -> str | None:
         replies = self._replies[self._speaker]

@@ -95,6 +95,13 @@ class Line(Protocol):
         """Write ``text`` and wait for the whole answer; with ``times`` > 1 the same message arrives that often at once."""
         ...
 
+    def say_all(self, texts: Sequence[str]) -> Reply:
+        """Write several messages one right after the other, and wait for the answers to all of them.
+
+        Raises WorldError on a channel on which a message waits for the answer to the one before.
+        """
+        ...
+
     def press(self, button: Button, times: int = 1) -> Reply:
         """Press a button and wait for the whole answer."""
         ...

@@ -110,6 +110,11 @@ def reason(state: str, code: str) -> Reason | None:
     return next((item for item in reasons_for(state) if item.code == code), None)
 
 
+def is_code(text: str) -> bool:
+    """Is this the code of a reason in either catalogue, and so no buyer's words?"""
+    return any(item.code == text for item in (*REASONS_UNPAID, *REASONS_PAID))
+
+
 def match_reason(state: str, text: str) -> Reason | None:
     """The reason that a buyer's own words name, or None. The words are kept as the note in any case."""
     plain = " ".join(text.lower().replace("'", "").replace("’", "").split())

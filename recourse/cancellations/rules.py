@@ -14,6 +14,7 @@ from recourse.cancellations.reasons import REASONS_PAID as REASONS_PAID
 from recourse.cancellations.reasons import REASONS_UNPAID as REASONS_UNPAID
 from recourse.cancellations.reasons import Reason as Reason
 from recourse.cancellations.reasons import after_because as after_because
+from recourse.cancellations.reasons import is_code as is_code
 from recourse.cancellations.reasons import match_reason as match_reason
 from recourse.cancellations.reasons import reason as reason
 from recourse.cancellations.reasons import reasons_for as reasons_for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +55,9 @@ class FakeLine:
         if text == "crash":
             raise WorldError("the assistant did not answer")
         return Reply((Message(f"Hello! You said {text}."),))
+
+    def say_all(self, texts: Sequence[str]) -> Reply:
+        return Reply(tuple(message for text in texts for message in self.say(text).messages))
 
     def press(self, button: Button, times: int = 1) -> Reply:
         return Reply((Message(f"Pressed {button.payload}."),))

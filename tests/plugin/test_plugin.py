@@ -167,6 +167,19 @@ def test_steps_that_fail_say_why(bot: pytest.Pytester, steps: str, problem: str)
     result.stdout.fnmatch_lines([problem])
 
 
+def test_several_messages_in_a_row_and_rows_after_a_push(bot: pytest.Pytester) -> None:
+    talk(
+        bot,
+        """      - user: [buy, later]
+      - expect_pushed: Here it is.
+      - utter: [utter_bought, utter_wait]
+      - database:
+          - {table: sale, added: 1}
+""",
+    )
+    run(bot).assert_outcomes(passed=1)
+
+
 def test_assertions_of_rasa_pro(bot: pytest.Pytester) -> None:
     talk(
         bot,

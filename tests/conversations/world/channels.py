@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,6 +44,10 @@ class Rest:
         with ThreadPoolExecutor(times) as threads:
             replies = list(threads.map(self._post, [text] * times))
         return Reply(tuple(message for messages in replies for message in messages))
+
+    def say_all(self, texts: Sequence[str]) -> Reply:
+        """A request waits for the one before."""
+        raise WorldError("several messages in a row need `channel: socket`: over REST each waits for its answer")
 
     def press(self, button: Button, times: int = 1) -> Reply:
         """Press a button: on this channel its payload is sent as a message."""
@@ -89,6 +95,25 @@ class Socket:
         """Write ``text``; repeated, it is the same frame again, as from a client that lost the receipt."""
         return self._ask({"text": text}, times)
 
+    def say_all(self, texts: Sequence[str]) -> Reply:
+        """Write ``texts`` one right after the other; returns when the assistant has done typing for each of them."""
+        frames = [{"t": "say", "cid": uuid.uuid4().hex, "text": text} for text in texts]
+        for frame in frames:
+            self._send(frame)
+        deadline = time.monotonic() + _ANSWER_WITHIN_S
+        messages: list[Message] = []
+        open_turns, stored = len(frames), False
+        while open_turns:
+            found = self._receive(deadline - time.monotonic())
+            if found is None:
+                raise WorldError(f"no answer within {_ANSWER_WITHIN_S:.0f} s")
+            if found["t"] == "err":
+                raise WorldError(f"the gateway sent an error: {found}")
+            if found["t"] == "typing" and not found["on"]:
+                open_turns -= stored
+            stored |= self._note(found, messages) and found.get("cid") in {frame["cid"] for frame in frames}
+        return Reply(tuple(messages))
+
     def press(self, button: Button, times: int = 1) -> Reply:
         """Press a button by its token."""
         return self._ask({"button": button.payload}, times)
@@ -110,7 +135,7 @@ class Socket:
 
     def reconnect(self) -> None:
         """The line breaks without a word, and comes back with what was said meanwhile."""
-        self._socket.socket.close()
+        self._socket.socket.shutdown(socket.SHUT_RDWR)
         self._socket = self._connect()
 
     def close(self) -> None:
@@ -149,18 +174,20 @@ class Socket:
         for _ in range(times):
             self._send(frame)
         messages: list[Message] = []
-        stored = False
-        answered = 0
+        before: int | None = None  # how many came before ours was stored, which is no answer
+        typing = False
         while True:
             found = self._receive(deadline - time.monotonic(), again=frame)
             if found is None:
                 raise WorldError(f"no answer within {_ANSWER_WITHIN_S:.0f} s")
             if found["t"] == "err":
                 raise WorldError(f"the gateway sent an error: {found}")
-            if found["t"] == "typing" and not found["on"] and stored and len(messages) > answered:
+            if found["t"] == "typing":
+                typing = bool(found["on"])
+            if found["t"] in ("typing", "pong") and not typing and before is not None and len(messages) > before:
                 return Reply(tuple(messages))
             if self._note(found, messages) and found.get("cid") == frame["cid"]:
-                stored, answered = True, len(messages)  # what came before is no answer
+                before = len(messages)
 
     def _note(self, frame: dict[str, Any], messages: list[Message]) -> bool:
         """Keep a message of the assistant. True for a message that was not seen before, whoever wrote it."""
@@ -193,6 +220,7 @@ class Socket:
         self._socket = self._connect()
         if again is not None:
             self._socket.send(json.dumps(again))
+            self._socket.send(json.dumps({"t": "ping"}))  # its answer comes when all that was said meanwhile is here
 
 
 def _message(frame: dict[str, Any]) -> Message:

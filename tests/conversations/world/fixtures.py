@@ -29,13 +29,15 @@ class Product(Strict):
 class OrderFixture(Strict):
     """An order in the situation ``scenario`` (a label of the demo). ``as``: its name in the test.
 
-    ``policy``: where the seller's rules for this order differ from the demo's, for example ``{on_silence: escalate}``.
+    ``shipping``: what the buyer paid for it, in minor units of the order's currency. ``policy``: where the seller's rules for this
+    order differ from the demo's, for example ``{on_silence: escalate}``.
     """
 
     name: str = Field(alias="as")
     scenario: str
     items: list[str | Product] = Field(["HP-OVER"], min_length=1)
     title: str | None = None
+    shipping: int = Field(0, ge=0)
     policy: dict[str, Any] = {}
 
     @field_validator("policy")

@@ -117,6 +117,8 @@ class InProcessWorld:
                 self._lock.set(value)
             case "provider":
                 self.desk.set(value)
+            case "worker":
+                pass  # the stage does its work, or leaves it
             case _:
                 self._faults.set(name, value)
 

@@ -27,10 +27,11 @@ from recourse.gateway.tokens import issue_buyer_token
 from recourse.orders.models import Order, OrderGroup
 from recourse.sellers import rules as seller_rules
 from world.fixtures import BuyerFixture, OrderFixture, Product
+from world.stories import STORIES
 
 _FAR_APART = 4  # slips of the finger between any two numbers of a case: the assistant forgives two
 _TOKEN_LASTS = timedelta(hours=1)
-_TOGETHER = "shared_checkout"
+_TOGETHER = ("shared_checkout", "shared_review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +120,11 @@ def _buyer(fixture: BuyerFixture, name: str) -> DemoBuyer:
 
 def _checkout(session: Session, buyer: DemoBuyer, orders: Sequence[OrderFixture], now: datetime) -> OrderGroup | None:
     """The one checkout of the orders that were paid together."""
-    together = sum(order.scenario == _TOGETHER for order in orders)
+    together = sum(order.scenario in _TOGETHER for order in orders)
     if not together:
         return None
     if together != 2:
-        raise WorldError(f"{_TOGETHER} is about two orders of one buyer, but there are {together}")
+        raise WorldError(f"{' and '.join(_TOGETHER)} are about two orders of one buyer, but there are {together}")
     group = OrderGroup(customer_id=buyer.id, currency=buyer.currency, placed_at=now - timedelta(hours=33))
     session.add(group)
     session.flush()
@@ -146,8 +147,8 @@ def _stage(
     )
     return Stage(
         session=session, now=now, number=number, turn=turn, scenario=order.scenario, buyer=buyer,
-        seller=_seller(next(iter(sellers)), order), items=items, shipping=0,
-        group=group if order.scenario == _TOGETHER else None,
+        seller=_seller(next(iter(sellers)), order), items=items, shipping=order.shipping,
+        group=group if order.scenario in _TOGETHER else None,
     )  # fmt: skip
 
 
@@ -162,7 +163,7 @@ def _seller(name: str, order: OrderFixture) -> DemoSeller:
 
 
 def _tell(order: OrderFixture, stage: Stage) -> None:
-    story = _named(order.scenario, SCENARIOS, "scenario")
+    story = _named(order.scenario, {**SCENARIOS, **STORIES}, "scenario")
     try:
         story(stage)
     except (RecourseError, RuntimeError, ValueError, LookupError) as error:

@@ -75,6 +75,8 @@ class Processes:
         return state
 
     def _answers(self, name: str) -> bool:
+        if name not in self._state().ports:
+            return True  # nobody asks it anything
         path = "health" if name == "actions" else ""
         try:
             return httpx.get(f"http://127.0.0.1:{self._state().ports[name]}/{path}", timeout=2).status_code == 200

@@ -14,6 +14,7 @@ FAULTS = {
     "rasa": ("down", "up", "killed", "restart"),
     "database": ("locked", "busy", "free"),
     "provider": ("down", "up"),
+    "worker": ("down", "up"),
 }
 """``killed``: dies and comes back by itself; ``restart``: has died and is back. ``busy``: locked for two seconds."""
 

@@ -72,6 +72,7 @@ class CaseStage:
         self._channel, self._sender = options.channel, options.sender or f"test-{secrets.token_hex(6)}"
         self._lines: dict[str, _NotedLine] = {}
         self.speakers: Sequence[str] = tuple(self._cast.people)
+        self._worker_away = False
         self.exercised = Exercised()
 
     def fill(self, text: str) -> str:
@@ -105,6 +106,8 @@ class CaseStage:
     def advance(self, to: timedelta | datetime) -> None:
         """Move the clock of all processes, and let what is due then take effect, whoever does it."""
         self._ground.clock.move(to)
+        if self._worker_away:
+            return
         for _ in range(_ROUNDS):
             if not worker.settle_due(self.now()):
                 break
@@ -114,6 +117,9 @@ class CaseStage:
     def fault(self, name: str, value: str) -> None:
         """See ``world.faults``."""
         self._ground.break_(name, value)
+        if name == "worker":
+            self._worker_away = value == "down"
+            self.advance(timedelta())
 
     def now(self) -> datetime:
         """The present of all processes of this world."""
@@ -153,6 +159,9 @@ class _NotedLine:
 
     def say(self, text: str, times: int = 1) -> Reply:
         return self._noted(self._line.say(text, times))
+
+    def say_all(self, texts: Sequence[str]) -> Reply:
+        return self._noted(self._line.say_all(texts))
 
     def press(self, button: Button, times: int = 1) -> Reply:
         return self._noted(self._line.press(button, times))
