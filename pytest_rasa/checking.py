@@ -80,10 +80,11 @@ def is_expression(text: str) -> bool:
 
 def find_button(replies: Sequence[Reply], wanted: str) -> tuple[Message, Button] | None:
     """The button called ``wanted`` in the last of ``replies`` that has it, and its message; a whole title goes before a
-    beginning, and a later message before an earlier one, whose buttons may be stale."""
+    beginning."""
     for reply in reversed(replies):
-        messages = reversed(reply.messages)
-        hits = [(message, button) for message in messages for button in message.buttons if fits(wanted, button.title)]
+        hits = [
+            (message, button) for message in reply.messages for button in message.buttons if fits(wanted, button.title)
+        ]
         if hits:
             return next((hit for hit in hits if hit[1].title == wanted), hits[0])
     return None

@@ -23,6 +23,7 @@ from recourse.gateway.tokens import issue_buyer_token
 from recourse.overview import service as overview
 from recourse.overview.service import Case
 from recourse.replies import orders as order_words
+from recourse.replies.status import status
 from recourse.replies.voice import Voice
 
 Cards = Callable[[Session, Buyer, datetime], Sequence[dict[str, Any]]]
@@ -141,7 +142,7 @@ def _card(voice: Voice, item: Case) -> dict[str, Any]:
         "number": order.number,
         "placed_at": order.placed_at.isoformat(),
         "status": item.label,
-        "status_label": order_words.status(voice, item),
+        "status_label": status(voice, item),
         "scenario": order.scenario,
         "seller": order.seller,
         "total": {

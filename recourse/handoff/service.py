@@ -66,7 +66,7 @@ def reason_for(item: Case | None) -> str:
         return "user_asked"
     if item.order.frozen:
         return "frozen"
-    if item.refund is not None and (item.refund.overdue or any(leg.state == "failed" for leg in item.refund.legs)):
+    if any(refund.troubled for refund in item.refunds or (item.refund,) if refund is not None):
         seller_cancelled = item.order.state == "cancelled" and item.request is None
         return "seller_cancelled_no_refund" if seller_cancelled else "refund_missing"
     if item.request is not None and item.request.state == "rejected":

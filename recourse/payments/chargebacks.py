@@ -23,9 +23,10 @@ from recourse.payments import rules
 from recourse.payments.models import Chargeback
 from recourse.payments.rules import CHARGEBACK_MACHINE
 from recourse.refunds import leg_rows, legs, routes
+from recourse.refunds.rules import CHARGED_BACK
 
 _PSP, _PLATFORM, _TIMER = Actor("psp"), Actor("platform"), Actor("timer")
-_LOST = routes.CHARGED_BACK
+_LOST = CHARGED_BACK
 
 
 @dataclass(frozen=True, slots=True)

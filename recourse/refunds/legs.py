@@ -23,8 +23,8 @@ from recourse.refunds import rules, wallet
 from recourse.refunds.leg_rows import locked
 from recourse.refunds.models import Refund, RefundLeg
 from recourse.refunds.reading import LegView, get_leg
-from recourse.refunds.routes import CHARGED_BACK, send_again
-from recourse.refunds.rules import LEG_MACHINE
+from recourse.refunds.routes import send_again
+from recourse.refunds.rules import CHARGED_BACK, LEG_MACHINE
 
 REFUND_LOOKUP = "refund_lookup"
 """Outbox topic: a leg that is late; ask its provider where it is. Payload: ``{"leg_id"}``."""

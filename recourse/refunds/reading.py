@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from recourse.core.errors import NotFound
 from recourse.core.money import Money
 from recourse.refunds.models import Refund, RefundLeg, RefundSla
-from recourse.refunds.rules import is_overdue
+from recourse.refunds.rules import CHARGED_BACK, LOST, is_overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class LegView:
     action_url: str | None = None
     tries: int = 0
     psp_refund_ref: str | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Does the buyer lack this money, with nobody sending it any more?"""
+        return self.state in LOST and self.replaced_by is None and self.failure_reason != CHARGED_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,11 @@ class RefundView:
     def overdue(self) -> bool:
         """True when any leg is late."""
         return any(leg.overdue for leg in self.legs)
+
+    @property
+    def troubled(self) -> bool:
+        """True when any leg is late or missing: a person should look at it."""
+        return any(leg.overdue or leg.missing for leg in self.legs)
 
     @property
     def settled(self) -> bool:

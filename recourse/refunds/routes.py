@@ -17,7 +17,7 @@ from recourse.refunds import rules
 from recourse.refunds.leg_rows import add_leg, locked, of_payment
 from recourse.refunds.models import Refund, RefundLeg
 from recourse.refunds.reading import LegView, get_leg, ranges
-from recourse.refunds.rules import LEG_MACHINE
+from recourse.refunds.rules import CHARGED_BACK, LEG_MACHINE
 
 ROUTES: Mapping[str, tuple[str, str] | None] = {
     "again": None,
@@ -25,8 +25,6 @@ ROUTES: Mapping[str, tuple[str, str] | None] = {
     "bank": ("bank", "your bank account"),
 }
 """Where a buyer may send a refund that failed: to the same instrument again, to the balance, or to a bank account."""
-CHARGED_BACK = "chargeback_lost"
-"""Failure reason of a leg whose money the buyer has got from the bank instead: it is never sent again."""
 
 
 def replace_leg(

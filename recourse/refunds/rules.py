@@ -54,6 +54,9 @@ UNDER_WAY = ("created", "submitted", "processing")
 """Leg states in which the money is on its way and the buyer has nothing to do."""
 LOST = ("failed", "cancelled", "reversed")
 """Leg states from which no money comes any more: only another leg can replace it."""
+CHARGED_BACK = "chargeback_lost"
+"""Failure reason of a leg whose money the buyer has got from the bank instead: it is never sent again. Also the close reason of
+an order that ended with it."""
 EVENTS = ("processing", "requires_action", "succeeded", "failed", "cancelled", "reversed")
 """What a provider can say of a refund."""
 

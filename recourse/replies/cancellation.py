@@ -5,9 +5,10 @@ from __future__ import annotations
 from recourse.cancellations.rules import INTERCEPT, Reason, Rule, Terms, reasons_for
 from recourse.cancellations.service import Quote, RequestView
 from recourse.overview.service import Case
-from recourse.refunds.rules import Leg
+from recourse.refunds.rules import CHARGED_BACK, Leg
 from recourse.replies import refund as refund_words
 from recourse.replies.orders import items
+from recourse.replies.status import status
 from recourse.replies.voice import Say, Voice
 from recourse.replies.waiting import asked_for, on_silence, pieces, waiting
 
@@ -47,6 +48,8 @@ def refused(voice: Voice, item: Case, rule: Rule | None = None) -> Say:
     values["date"] = voice.moment_day(moment) if moment else ""
     if rule.why == "already_cancelled":
         values["refund"] = refund_words.outcome(voice, item)
+    if rule.why == "closed" and order.close_reason == CHARGED_BACK:
+        return Say("utter_cancel_refused_charged_back", values)
     buttons = [
         voice.button(title, intent, order_number=order.number)
         for name in rule.alternatives
@@ -181,10 +184,8 @@ def notice(voice: Voice, item: Case, kind: str) -> Say:
         return _approved(voice, item, request, values)
     name = f"utter_notice_{kind}"
     if kind == "request_superseded" and request is not None and not request.proof_tracking:
-        name = (
-            "utter_notice_request_superseded_on_hold" if order.frozen else "utter_notice_request_superseded_otherwise"
-        )
-        values["status"] = voice.text(f"utter_status_{item.label}")
+        name = f"utter_notice_request_superseded_{_went(item)}"
+        values["status"] = status(voice, item)
     if kind == "request_rejected" and request is not None and request.decided_by == "platform":
         name = "utter_notice_request_rejected_by_platform"
     buttons = (
@@ -192,6 +193,13 @@ def notice(voice: Voice, item: Case, kind: str) -> Say:
         voice.button("utter_button_person", "ask_human", order_number=order.number),
     )
     return Say(name, values, buttons)
+
+
+def _went(item: Case) -> str:
+    """Which way an order went whose request ended without a decision and without a parcel."""
+    if item.order.issue == "chargeback":
+        return "bank_dispute"
+    return "on_hold" if item.order.frozen else "otherwise"
 
 
 def _approved(voice: Voice, item: Case, request: RequestView, values: dict[str, str]) -> Say:

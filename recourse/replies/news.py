@@ -1,29 +1,57 @@
 """News in words: what happened to orders, refunds, disputes, returns and requests while the buyer was away.
 
-Each function words one kind of notice from rows that were read now. ``kind`` is the kind of the outbox row.
+Each function words one kind of notice from rows that were read now. ``kind`` is the kind of the outbox row. None: what the
+notice was about is over, by the buyer's own doing or with news of its own, so there is nothing left to say.
 """
 
 from __future__ import annotations
 
 from recourse.core.money import Money
+from recourse.disputes.rules import NONE, NOT_RECEIVED, PARTIAL, RETURN_REFUND
 from recourse.disputes.views import DisputeView, EventView
 from recourse.messages.asks import ActionView
 from recourse.messages.offers import OfferView
 from recourse.messages.service import MessageView
 from recourse.overview.service import Case
 from recourse.privacy.service import ErasureView
+from recourse.refunds.rules import CHARGED_BACK
 from recourse.refunds.service import LegView
 from recourse.replies import refund as refund_words
 from recourse.replies.voice import Say, Voice
+from recourse.replies.waiting import pieces
 from recourse.returns.views import ReturnView
 from recourse.watches.service import WatchView
 
 _MESSAGE_MAX = 400
 
+_TRUE_WHILE = {
+    "dispute_countered": "negotiating",
+    "dispute_in_review": "platform_review",
+    "dispute_return_agreed": "awaiting_return",
+    "dispute_decided": "resolved",
+    "return_approved": "approved",
+    "return_declined": "declined",
+    "return_expired": "expired",
+    "return_refunded": "refunded",
+    "erasure_on_hold": "on_hold",
+    "erasure_scheduled": "scheduled",
+    "erasure_refused": "refused",
+}
+"""The state that a notice of a dispute, a return or an erasure speaks of."""
 
-def order_news(voice: Voice, item: Case, kind: str) -> Say:
+
+def order_news(voice: Voice, item: Case, kind: str) -> Say | None:
     """The order ended, or was put on hold, without the buyer's doing; with what comes back."""
-    return Say(f"utter_notice_{kind}", {**_order(voice, item), "money": refund_words.outcome(voice, item)})
+    order, name = item.order, kind
+    if kind == "order_on_hold":
+        if not order.frozen:
+            return None
+        name = "order_bank_dispute" if order.issue == "chargeback" else kind
+    elif kind == "order_off_hold" and order.close_reason == CHARGED_BACK:
+        name = f"order_charged_back_{order.state}"
+    elif kind == "order_off_hold" and (order.frozen or order.state in ("cancelled", "closed")):
+        return None
+    return Say(f"utter_notice_{name}", {**_order(voice, item), "money": refund_words.outcome(voice, item)})
 
 
 def refund_news(voice: Voice, item: Case, leg: LegView, kind: str) -> Say:
@@ -35,10 +63,10 @@ def refund_news(voice: Voice, item: Case, leg: LegView, kind: str) -> Say:
         return Say("utter_notice_refund_needs_details", values)
     if kind == "refund_reversed" and leg.replaced_by is not None:
         return Say("utter_notice_refund_reversed", values)
-    if leg.state == "failed" and refund_words.missing(leg):
+    if leg.state == "failed" and leg.missing:
         values["failure"] = refund_words.failure(voice, leg)
         return Say("utter_notice_refund_failed", values, (_person(voice, item),))
-    buttons = (_person(voice, item),) if refund_words.missing(leg) else ()
+    buttons = (_person(voice, item),) if leg.missing else ()
     return Say("utter_notice_refund_news", {**values, "lines": refund_words.leg_line(voice, leg)}, buttons)
 
 
@@ -49,15 +77,19 @@ def message_news(voice: Voice, item: Case, message: MessageView) -> Say:
     return Say(name, {**_order(voice, item), "message": _short(text)})
 
 
-def action_news(voice: Voice, item: Case, action: ActionView) -> Say:
-    """The seller asks for something before deciding."""
+def action_news(voice: Voice, item: Case, action: ActionView) -> Say | None:
+    """The seller asks for something before deciding; an answer may have been given, or the request be over."""
+    if action.state != "open":
+        return None
     link = refund_words.link(voice, action.url)
     values = {**_order(voice, item), "message": _short(action.text), "link": link}
     return Say("utter_notice_seller_asks", values, (_person(voice, item),))
 
 
-def offer_news(voice: Voice, item: Case, offer: OfferView, kind: str) -> Say:
-    """The seller offers a part of the money, or an offer has ended."""
+def offer_news(voice: Voice, item: Case, offer: OfferView, kind: str) -> Say | None:
+    """The seller offers a part of the money, or an offer has ended that the buyer took no decision about."""
+    if offer.state in ("accepted", "declined"):
+        return None
     still_open = kind == "seller_offers" and offer.state == "open"
     values = {**_order(voice, item), "amount": voice.money(offer.amount), "date": voice.when(offer.open_until)}
     if not still_open:
@@ -65,22 +97,27 @@ def offer_news(voice: Voice, item: Case, offer: OfferView, kind: str) -> Say:
     return Say("utter_notice_seller_offers", values, (_person(voice, item),))
 
 
-def dispute_news(voice: Voice, dispute: DisputeView, event: EventView | None, kind: str) -> Say:
+def dispute_news(voice: Voice, dispute: DisputeView, event: EventView | None, kind: str) -> Say | None:
     """The seller answered a dispute, the platform took it up, or it is decided."""
+    if dispute.state != _TRUE_WHILE[kind] or (kind == "dispute_countered" and _answered(dispute, event)):
+        return None
     values = {"number": dispute.order_number, "title": dispute.title, "seller": dispute.seller, "date": ""}
     if kind == "dispute_countered" and dispute.negotiate_by is not None:
         values["date"] = voice.when(dispute.negotiate_by)
-        values["proposal"] = _proposal(voice, event)
+        values["proposal"] = _proposal(voice, dispute, event)
     elif kind == "dispute_return_agreed" and dispute.ship_back_by is not None:
         values["date"] = voice.when(dispute.ship_back_by)
     elif kind == "dispute_decided":
-        values["outcome"] = _outcome(voice, dispute.outcome or "none", dispute.outcome_amount)
+        values["outcome"] = _decided(voice, dispute)
     return Say(f"utter_notice_{kind}", values)
 
 
-def return_news(voice: Voice, item: Case, back: ReturnView, kind: str) -> Say:
-    """A return was accepted, declined, ended or refunded."""
-    values = {**_order(voice, item), "reason": back.decline_reason or "", "money": refund_words.outcome(voice, item)}
+def return_news(voice: Voice, item: Case, back: ReturnView, kind: str) -> Say | None:
+    """A return was accepted, declined, ended or refunded; what goes back is named, not the whole order."""
+    if back.state != _TRUE_WHILE[kind]:
+        return None
+    title = pieces(voice, [(piece.title, piece.qty) for piece in back.pieces])
+    values = {**_order(voice, item), "title": title, "reason": back.decline_reason or "", "money": refund_words.outcome(voice, item)}
     values["date"] = voice.when(back.ship_back_by) if back.ship_back_by else ""
     return Say(f"utter_notice_{kind}", values)
 
@@ -90,8 +127,10 @@ def stock_news(watch: WatchView) -> Say:
     return Say("utter_notice_back_in_stock", {"title": watch.title})
 
 
-def erasure_news(voice: Voice, erasure: ErasureView, kind: str) -> Say:
+def erasure_news(voice: Voice, erasure: ErasureView, kind: str) -> Say | None:
     """What an erasure waits for, when it happens, or why it does not."""
+    if erasure.state != _TRUE_WHILE[kind]:
+        return None
     blockers = [
         voice.text("utter_blocker", kind=voice.text(f"utter_blocker_{each.kind}"), number=each.number)
         for each in erasure.blockers
@@ -116,10 +155,26 @@ def _short(text: str) -> str:
     return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1].rstrip() + "…"
 
 
-def _proposal(voice: Voice, event: EventView | None) -> str:
+def _answered(dispute: DisputeView, event: EventView | None) -> bool:
+    """Has either side proposed something since ``event``?"""
+    newest = max(each.seq for each in (dispute.buyer_proposal, dispute.seller_proposal) if each is not None)
+    return event is not None and newest > event.seq
+
+
+def _proposal(voice: Voice, dispute: DisputeView, event: EventView | None) -> str:
     if event is None or event.wanted is None:
         return voice.text("utter_proposal_rejected")
-    return _outcome(voice, event.wanted, event.amount)
+    keeps = event.wanted == PARTIAL and dispute.type == NOT_RECEIVED
+    return _outcome(voice, "full" if keeps else event.wanted, event.amount)
+
+
+def _decided(voice: Voice, dispute: DisputeView) -> str:
+    """What is so now: goods that came back, or never came, are not kept, and after a return nothing is waited for."""
+    outcome = dispute.outcome or NONE
+    gone = dispute.return_tracking is not None or dispute.type == NOT_RECEIVED
+    if outcome == RETURN_REFUND or (outcome == PARTIAL and gone):
+        outcome = "full"
+    return _outcome(voice, outcome, dispute.outcome_amount)
 
 
 def _outcome(voice: Voice, outcome: str, amount: Money | None) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from recourse.cancellations.rules import NO
 from recourse.overview.service import Case
+from recourse.refunds.rules import CHARGED_BACK
+from recourse.replies.status import status
 from recourse.replies.voice import Say, Voice
 from recourse.replies.waiting import waiting
 
@@ -53,11 +55,6 @@ def items(voice: Voice, item: Case) -> str:
     return ", ".join(parts)
 
 
-def status(voice: Voice, item: Case) -> str:
-    """The status label that the buyer reads; a request is never called "cancelled"."""
-    return voice.text(f"utter_status_{item.label}")
-
-
 def next_step(voice: Voice, item: Case) -> str:
     """One sentence on what happens next, from the dates of this order's rows."""
     order = item.order
@@ -77,6 +74,8 @@ def next_step(voice: Voice, item: Case) -> str:
         return voice.text("utter_next_delivered", date=voice.moment_day(order.delivered_at))
     if order.state == "cancelled" and order.cancelled_at:
         return voice.text("utter_next_cancelled", date=voice.moment_day(order.cancelled_at))
+    if order.state == "closed" and order.close_reason == CHARGED_BACK:
+        return voice.text("utter_next_closed_charged_back")
     return voice.text(f"utter_next_{order.state}_plain")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from recourse.overview.service import Case
-from recourse.refunds.routes import CHARGED_BACK
-from recourse.refunds.rules import LOST
+from recourse.refunds.rules import CHARGED_BACK
 from recourse.refunds.service import LegView, RefundView
+from recourse.replies.status import status
 from recourse.replies.voice import Say, Voice
 from recourse.replies.waiting import waiting
 
@@ -22,20 +22,17 @@ def refund_status(voice: Voice, item: Case) -> Say:
     }
     buttons = []
     given = item.refunds or (item.refund,)
-    troubled = any(each.overdue or any(missing(leg) for leg in each.legs) for each in given)
+    troubled = any(each.troubled for each in given)
     if troubled:
         buttons.append(voice.button("utter_button_person", "ask_human", order_number=item.order.number))
     return Say("utter_refund_late" if troubled else "utter_refund_status", values, tuple(buttons))
 
 
-def missing(leg: LegView) -> bool:
-    """Does the buyer lack this money, with nobody sending it any more?"""
-    return leg.state in LOST and leg.replaced_by is None and leg.failure_reason != CHARGED_BACK
-
-
 def lines(voice: Voice, refund: RefundView) -> str:
     """One line for each refund leg, and one for coupon value that went to the balance."""
     parts = [leg_line(voice, leg) for leg in refund.legs]
+    if not parts and refund.fee.amount_minor:
+        parts.append(voice.text("utter_quote_no_money"))
     if refund.coupon_credit.amount_minor:
         parts.append(voice.text("utter_refund_coupon_credited", amount=voice.money(refund.coupon_credit)))
     return "\n".join(parts)
@@ -50,12 +47,14 @@ def no_refund(voice: Voice, item: Case) -> Say:
         return Say("utter_no_refund_requested", values)
     if order.state in ("awaiting_payment", "payment_review") or (order.state == "cancelled" and not order.paid_at):
         return Say("utter_no_refund_never_charged", values)
+    if order.close_reason == CHARGED_BACK:
+        return Say("utter_no_refund_charged_back", values)
     button = voice.button("utter_button_person", "ask_human", order_number=order.number)
     if order.state in ("cancelled", "closed"):
         return Say("utter_no_refund_on_record", values, (button,))
     if request is not None and request.state == "rejected":
         return Say("utter_no_refund_rejected", values, (button,))
-    values["status"] = voice.text(f"utter_status_{item.label}")
+    values["status"] = status(voice, item)
     buttons = () if item.verdict.kind == "no" else (
         voice.button("utter_button_cancel_this", "cancel_order", order_number=order.number),
     )  # fmt: skip
@@ -63,9 +62,11 @@ def no_refund(voice: Voice, item: Case) -> Say:
 
 
 def outcome(voice: Voice, item: Case) -> str:
-    """What comes back for an order that has ended: its refund line by line, money that was only reserved, or nothing."""
+    """What comes back for an order that has ended: its refund line by line, money that was only reserved, or nothing more."""
     if item.refund is not None:
         return lines(voice, item.refund)
+    if item.order.close_reason == CHARGED_BACK:
+        return voice.text("utter_charged_back")
     reserved = reserved_lines(voice, item) if item.order.state == "cancelled" and item.order.total_paid else []
     return "\n".join(reserved or [voice.text("utter_nothing_to_refund")])
 

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -135,7 +136,8 @@ class Socket:
 
     def reconnect(self) -> None:
         """The line breaks without a word, and comes back with what was said meanwhile."""
-        self._socket.socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the other side was first
+            self._socket.socket.shutdown(socket.SHUT_RDWR)
         self._socket = self._connect()
 
     def close(self) -> None:
