@@ -13,7 +13,7 @@ _MADE_UP = (
     (re.compile(r"\bC-[2-9A-Z]{6}\b"), "<case>"),
     (re.compile(r"\bbtn_[\w-]{32}"), "<button>"),
     (re.compile(r"\btest-[0-9a-f]{12}\b"), "<buyer>"),
-    (re.compile(r"https?://(?:127\.0\.0\.1|localhost):\d+[^\s)\]\"']*"), "<link>"),
+    (re.compile(r"https?://[^\s)\]\"']*"), "<link>"),
     (re.compile(r"\b(?:PW|PX)\d{9}(?:[A-Z]{2})?\b"), "<tracking>"),
     (re.compile(r"\bARN\d{20}\b|\b7453\d{19}\b"), "<bank reference>"),
     (re.compile(r"\b[0-9a-f]{32}\b|\b[a-z]{2,3}_[0-9a-f]{20,24}\b"), "<id>"),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from pytest_rasa.coverage.exercised import Exercised
 from pytest_rasa.world import Button, CaseInfo, Database, Line, Reply, Turn, WorldError
@@ -108,10 +109,13 @@ class CaseStage:
         self._ground.clock.move(to)
         if self._worker_away:
             return
-        for _ in range(_ROUNDS):
-            if not worker.settle_due(self.now()):
-                break
-        self._ground.erase_due(self._cast)
+        try:
+            for _ in range(_ROUNDS):
+                if not worker.settle_due(self.now()):
+                    break
+            self._ground.erase_due(self._cast)
+        except OperationalError as error:
+            raise WorldError("deadlines cannot take effect while the database is locked; free it first") from error
         self._errands()
 
     def fault(self, name: str, value: str) -> None:
