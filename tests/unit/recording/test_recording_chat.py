@@ -51,12 +51,22 @@ class Terminal:
             assert self._read(), f"it ended before {text!r} came:\n{self.shown}"
 
     def type(self, keys: bytes) -> None:
+        self._typed = keys
         os.write(self._fd, keys)
 
     def end(self) -> int:
-        """Read to the end; returns the exit code."""
-        while self._read():
-            pass
+        """Read to the end; returns the exit code.
+
+        A key that comes while the line editor takes over the terminal is lost; then the last one is pressed again, as a person does.
+        """
+        deadline = time.monotonic() + 60
+        while True:
+            ready, _, _ = select.select([self._fd], [], [], 5)
+            if ready and not self._read():
+                break
+            if not ready:
+                assert time.monotonic() < deadline, f"it did not end:\n{self.shown}"
+                self.type(self._typed)
         os.close(self._fd)
         return self._process.wait()
 
