@@ -167,6 +167,7 @@ class Socket:
             proxy=None,
         )
         made.send(json.dumps({"t": "hello", "last": self._last}))
+        self._typing = False  # said anew where it is so
         return made
 
     def _ask(self, what: dict[str, str], times: int) -> Reply:
@@ -177,16 +178,13 @@ class Socket:
             self._send(frame)
         messages: list[Message] = []
         before: int | None = None  # how many came before ours was stored, which is no answer
-        typing = False
         while True:
             found = self._receive(deadline - time.monotonic(), again=frame)
             if found is None:
                 raise WorldError(f"no answer within {_ANSWER_WITHIN_S:.0f} s")
             if found["t"] == "err":
                 raise WorldError(f"the gateway sent an error: {found}")
-            if found["t"] == "typing":
-                typing = bool(found["on"])
-            if found["t"] in ("typing", "pong") and not typing and before is not None and len(messages) > before:
+            if found["t"] in ("typing", "pong") and not self._typing and before is not None and len(messages) > before:
                 return Reply(tuple(messages))
             if self._note(found, messages) and found.get("cid") == frame["cid"]:
                 before = len(messages)
@@ -208,12 +206,15 @@ class Socket:
 
     def _receive(self, timeout: float, again: dict[str, Any] | None = None) -> dict[str, Any] | None:
         try:
-            return dict(json.loads(self._socket.recv(timeout=max(0.0, timeout))))
+            frame = dict(json.loads(self._socket.recv(timeout=max(0.0, timeout))))
         except TimeoutError:
             return None
         except ConnectionClosed as closed:
             self._come_back(closed, again)
             return self._receive(timeout, again)
+        if frame["t"] == "typing":
+            self._typing = bool(frame["on"])
+        return frame
 
     def _come_back(self, closed: ConnectionClosed, again: dict[str, Any] | None) -> None:
         code = closed.rcvd.code if closed.rcvd else None
