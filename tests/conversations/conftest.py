@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from world.project import project
+from recourse_world.project import project
 
 from pytest_rasa.world import Project
 

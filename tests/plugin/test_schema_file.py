@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from world.project import project
+from recourse_world.project import project
 
 from pytest_rasa.format import json_schema
 

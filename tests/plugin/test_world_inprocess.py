@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from world.inprocess import InProcessWorld
+from recourse_world.inprocess import InProcessWorld
 from world_cases import ONE_UNSENT, Played, refused
 
 from pytest_rasa.world import CaseInfo

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from babel.dates import format_date, format_datetime
-from world.moments import without_moments
+from recourse_world.moments import without_moments
 
 from recourse.demo.people import BUYERS
 

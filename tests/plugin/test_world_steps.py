@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from world.steps.shapes import STEPS
+from recourse_world.steps.shapes import STEPS
 from world_cases import Played, refused
 
 pytest_plugins = ("world_fixtures",)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world.fixtures import BuyerFixture, Options
-from world.steps.shapes import STEPS
+from recourse_world.fixtures import BuyerFixture, Options
+from recourse_world.steps.shapes import STEPS
 
 from pytest_rasa.rows import span
 from pytest_rasa.words import Responses

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from world.project import project
+from recourse_world.project import project
 from world_cases import ONE_UNSENT, Played
 
 from pytest_rasa.world import World

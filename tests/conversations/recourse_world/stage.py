@@ -13,17 +13,17 @@ from sqlalchemy.exc import OperationalError
 from pytest_rasa.coverage.exercised import Exercised
 from pytest_rasa.world import Button, CaseInfo, Database, Line, Reply, Turn, WorldError
 from recourse import worker
-from world import filling, store
-from world.buttons import with_actions
-from world.channels import Rest, Socket
-from world.clockfile import ClockFile
-from world.engine_events import latest_turn, newest_conversation
-from world.errands import pay_into_balances
-from world.fixtures import BuyerFixture, Options
-from world.people import Cast, Person, enter
-from world.steps.doing import carry_out
-from world.steps.hands import Hands
-from world.steps.provider_desk import ProviderDesk
+from recourse_world import filling, store
+from recourse_world.buttons import with_actions
+from recourse_world.channels import Rest, Socket
+from recourse_world.clockfile import ClockFile
+from recourse_world.engine_events import latest_turn, newest_conversation
+from recourse_world.errands import pay_into_balances
+from recourse_world.fixtures import BuyerFixture, Options
+from recourse_world.people import Cast, Person, enter
+from recourse_world.steps.doing import carry_out
+from recourse_world.steps.hands import Hands
+from recourse_world.steps.provider_desk import ProviderDesk
 
 _ROUNDS = 50
 """A deadline that brings the next one, and that one the next, ends somewhere."""
@@ -97,7 +97,7 @@ class CaseStage:
         return latest_turn(self._ground.events(conversation)) if conversation else Turn()
 
     def do(self, verb: str, value: Any, speaker: str) -> str:
-        """What sellers, carriers and all the others do: ``world.steps``."""
+        """What sellers, carriers and all the others do: ``recourse_world.steps``."""
         hands = Hands(self._ground.store, self.now, self._cast, self._cast.people[speaker], self._ground.desk)
         try:
             return carry_out(verb, value, hands)
@@ -119,7 +119,7 @@ class CaseStage:
         self._errands()
 
     def fault(self, name: str, value: str) -> None:
-        """See ``world.faults``."""
+        """See ``recourse_world.faults``."""
         self._ground.break_(name, value)
         if name == "worker":
             self._worker_away = value == "down"

@@ -26,8 +26,8 @@ from recourse.demo.shop import Item
 from recourse.gateway.tokens import issue_buyer_token
 from recourse.orders.models import Order, OrderGroup
 from recourse.sellers import rules as seller_rules
-from world.fixtures import BuyerFixture, OrderFixture, Product
-from world.stories import STORIES
+from recourse_world.fixtures import BuyerFixture, OrderFixture, Product
+from recourse_world.stories import STORIES
 
 _FAR_APART = 4  # slips of the finger between any two numbers of a case: the assistant forgives two
 _TOKEN_LASTS = timedelta(hours=1)

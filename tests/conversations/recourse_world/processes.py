@@ -12,7 +12,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from pytest_rasa.world import WorldError
 from recourse.ops.layout import Layout
 from recourse.ops.state import State, load
-from world.waiting import wait_until
+from recourse_world.waiting import wait_until
 
 _BACK_S = 120.0
 

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 from pytest_rasa.world import WorldError
 from recourse.fulfilment import service as fulfilment
 from recourse.orders.rules import OrderView, Parcel
-from world.steps.hands import Hands
-from world.steps.open_things import dispute_of, return_of
-from world.steps.shapes import CarrierStep
+from recourse_world.steps.hands import Hands
+from recourse_world.steps.open_things import dispute_of, return_of
+from recourse_world.steps.shapes import CarrierStep
 
 
 def carrier_does(session: Session, hands: Hands, step: CarrierStep) -> None:

@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from pytest_rasa.world import Button, Message, Reply, WorldError
-from world.people import Person
+from recourse_world.people import Person
 
 _ANSWER_WITHIN_S = 60.0
 _DRAIN_WITHIN_S = 5.0

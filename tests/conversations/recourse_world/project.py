@@ -6,8 +6,8 @@ import pytest
 
 from pytest_rasa.world import Project, World
 from recourse.core.settings import PROJECT_ROOT
-from world.fixtures import BuyerFixture, Options
-from world.steps.shapes import STEPS
+from recourse_world.fixtures import BuyerFixture, Options
+from recourse_world.steps.shapes import STEPS
 
 FAULTS = {
     "actions": ("down", "up", "killed", "restart"),
@@ -32,12 +32,12 @@ def project() -> Project:
 
 
 def _in_process(_config: pytest.Config) -> World:
-    from world.inprocess import InProcessWorld
+    from recourse_world.inprocess import InProcessWorld
 
     return InProcessWorld()
 
 
 def _stack(_config: pytest.Config) -> World:
-    from world.stack import StackWorld
+    from recourse_world.stack import StackWorld
 
     return StackWorld()

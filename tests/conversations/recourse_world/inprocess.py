@@ -29,17 +29,17 @@ from recourse.ops.errors import OperationsError
 from recourse.ops.layout import Layout
 from recourse.ops.model import ensure_model
 from recourse.privacy import erase
-from world.clockfile import ClockFile
-from world.engine_faults import EngineFaults
-from world.locked import StoreLock
-from world.logs import quiet_logs
-from world.people import Cast
-from world.serving import Serving
-from world.settings_here import OwnSettings
-from world.stage import CaseStage
-from world.steps.provider_desk import ProviderDesk
-from world.template import StoreTemplate
-from world.words_said import WordsSaid
+from recourse_world.clockfile import ClockFile
+from recourse_world.engine_faults import EngineFaults
+from recourse_world.locked import StoreLock
+from recourse_world.logs import quiet_logs
+from recourse_world.people import Cast
+from recourse_world.serving import Serving
+from recourse_world.settings_here import OwnSettings
+from recourse_world.stage import CaseStage
+from recourse_world.steps.provider_desk import ProviderDesk
+from recourse_world.template import StoreTemplate
+from recourse_world.words_said import WordsSaid
 
 _LOOK_EVERY_S = 0.1
 _NO_LIMIT = Rate(1_000_000, 1_000_000.0)

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 from recourse.disputes.rules import REASONS as DISPUTE_REASONS
 from recourse.orders.rules import PARCEL_STATES
 from recourse.returns.rules import REASONS as RETURN_REASONS
-from world.fixtures import Strict
+from recourse_world.fixtures import Strict
 
 Outcome = Literal["full", "partial", "return_refund", "none"]
 Pieces = dict[str, int]

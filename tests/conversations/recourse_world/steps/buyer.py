@@ -19,9 +19,9 @@ from recourse.privacy import service as privacy
 from recourse.refunds import service as refunds
 from recourse.returns import service as returns
 from recourse.watches import service as watches
-from world.steps.hands import Hands, line_ids, minor_units, new_key
-from world.steps.open_things import dispute_of, lost_leg_of, offer_of, return_of
-from world.steps.shapes import BuyerStep
+from recourse_world.steps.hands import Hands, line_ids, minor_units, new_key
+from recourse_world.steps.open_things import dispute_of, lost_leg_of, offer_of, return_of
+from recourse_world.steps.shapes import BuyerStep
 
 _CARRIER, _TRACKING = "Parcel Express", "PX987654321"
 

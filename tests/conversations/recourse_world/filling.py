@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from world.moments import without_moments
-from world.people import Cast
+from recourse_world.moments import without_moments
+from recourse_world.people import Cast
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
 _NOBODYS = "nobodys"

@@ -14,8 +14,8 @@ from recourse.payments import dispatch
 from recourse.payments.ledger import Ledger
 from recourse.payments.port import Providers
 from recourse.refunds.service import REFUND_LEG
-from world.outbox_rows import NO_PROVIDER
-from world.waiting import wait_until
+from recourse_world.outbox_rows import NO_PROVIDER
+from recourse_world.waiting import wait_until
 
 _WITHIN_S = 15.0
 _AT_ONCE = 200

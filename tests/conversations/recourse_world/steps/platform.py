@@ -13,9 +13,9 @@ from recourse.messages import service as messages
 from recourse.privacy import service as privacy
 from recourse.refunds import service as refunds
 from recourse.watches import service as watches
-from world.steps.hands import Hands, new_key
-from world.steps.open_things import lost_leg_of
-from world.steps.shapes import PlatformStep
+from recourse_world.steps.hands import Hands, new_key
+from recourse_world.steps.open_things import lost_leg_of
+from recourse_world.steps.shapes import PlatformStep
 
 _PERSON = "platform-1"
 

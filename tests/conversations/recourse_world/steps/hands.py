@@ -17,9 +17,9 @@ from pytest_rasa.world import WorldError
 from recourse.core.db import reading, transaction
 from recourse.orders import service as orders
 from recourse.orders.rules import OrderView
-from world.filling import filled
-from world.people import Cast, Person
-from world.steps.provider_desk import ProviderDesk
+from recourse_world.filling import filled
+from recourse_world.people import Cast, Person
+from recourse_world.steps.provider_desk import ProviderDesk
 
 
 @dataclass(frozen=True, slots=True)

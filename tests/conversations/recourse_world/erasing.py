@@ -9,9 +9,9 @@ from sqlalchemy import Engine, select
 from recourse.core.db import reading
 from recourse.core.outbox import Outbox
 from recourse.privacy.service import ERASURE
-from world.clockfile import ClockFile
-from world.people import Cast
-from world.waiting import wait_until
+from recourse_world.clockfile import ClockFile
+from recourse_world.people import Cast
+from recourse_world.waiting import wait_until
 
 _WORKER_S = 30.0
 

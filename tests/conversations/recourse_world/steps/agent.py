@@ -13,10 +13,10 @@ from recourse.core.transitions import Actor
 from recourse.core.words import Utterance
 from recourse.disputes import service as disputes
 from recourse.handoff import service as handoff
-from world.engine_events import newest_conversation
-from world.steps.hands import Hands, minor_units
-from world.steps.open_things import case_of, dispute_of, request_of
-from world.steps.shapes import AgentStep
+from recourse_world.engine_events import newest_conversation
+from recourse_world.steps.hands import Hands, minor_units
+from recourse_world.steps.open_things import case_of, dispute_of, request_of
+from recourse_world.steps.shapes import AgentStep
 
 AGENT = "agent-1"
 _PLATFORM = Actor("platform", AGENT)

@@ -16,8 +16,8 @@ from recourse.payments.chargebacks import ChargebackView
 from recourse.refunds import service as refunds
 from recourse.refunds.models import RefundLeg
 from recourse.refunds.service import LegView
-from world.steps.hands import Hands, minor_units
-from world.steps.shapes import ProviderStep
+from recourse_world.steps.hands import Hands, minor_units
+from recourse_world.steps.shapes import ProviderStep
 
 _UNDER_WAY = ("submitted", "processing", "requires_action")
 _BALANCE = "balance"

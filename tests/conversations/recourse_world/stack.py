@@ -29,15 +29,15 @@ from recourse.ops.layout import Layout, layout, tail
 from recourse.ops.ports import free_port
 from recourse.ops.state import load
 from recourse.ops.supervisor_config import bind_to_parent
-from world.clockfile import ClockFile
-from world.erasing import wait_until_erased
-from world.locked import StoreLock
-from world.people import Cast
-from world.processes import Processes
-from world.settings_here import OwnSettings
-from world.stage import CaseStage
-from world.steps.provider_desk import ProviderDesk
-from world.waiting import wait_until
+from recourse_world.clockfile import ClockFile
+from recourse_world.erasing import wait_until_erased
+from recourse_world.locked import StoreLock
+from recourse_world.people import Cast
+from recourse_world.processes import Processes
+from recourse_world.settings_here import OwnSettings
+from recourse_world.stage import CaseStage
+from recourse_world.steps.provider_desk import ProviderDesk
+from recourse_world.waiting import wait_until
 
 _START_S = 600.0  # the first start trains the model
 _STOP_S = 20.0

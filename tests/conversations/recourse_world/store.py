@@ -10,7 +10,7 @@ from sqlalchemy.sql import FromClause
 
 from pytest_rasa.world import Database, WorldError
 from recourse.migrations.tables import metadata
-from world.people import Cast
+from recourse_world.people import Cast
 
 _TABLES = metadata.tables
 _ORDERS, _CUSTOMER = _TABLES["orders"], _TABLES["customer"]

@@ -14,9 +14,9 @@ from recourse.messages import asks, offers
 from recourse.messages import service as messages
 from recourse.orders.rules import OrderView
 from recourse.returns import service as returns
-from world.steps.hands import Hands, line_ids, minor_units, new_key
-from world.steps.open_things import dispute_of, offer_of, request_of, return_of
-from world.steps.shapes import SellerStep
+from recourse_world.steps.hands import Hands, line_ids, minor_units, new_key
+from recourse_world.steps.open_things import dispute_of, offer_of, request_of, return_of
+from recourse_world.steps.shapes import SellerStep
 
 _REFUSAL = "The order is already packed"
 _CARRIER, _TRACKING = "Parcel Express", "PX123456789"

@@ -26,10 +26,10 @@ from recourse.payments.ledger import Ledger
 from recourse.payments.port import Providers
 from recourse.simulators.provider import Simulator
 from recourse.simulators.provider_store import ProviderStore
-from world.clockfile import ClockFile
-from world.outbox_rows import NO_PROVIDER, OPEN, UNTRIED
-from world.serving import Serving
-from world.waiting import wait_until
+from recourse_world.clockfile import ClockFile
+from recourse_world.outbox_rows import NO_PROVIDER, OPEN, UNTRIED
+from recourse_world.serving import Serving
+from recourse_world.waiting import wait_until
 
 _NEVER = timedelta(days=3650)
 _LATE = timedelta(milliseconds=50)

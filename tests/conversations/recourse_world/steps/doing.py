@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from pytest_rasa.world import WorldError
 from recourse.core.errors import RecourseError
-from world.steps.agent import agent_does
-from world.steps.buyer import buyer_does
-from world.steps.carrier import carrier_does
-from world.steps.hands import Hands
-from world.steps.platform import platform_does
-from world.steps.provider import provider_does
-from world.steps.seller import seller_does
-from world.steps.shapes import Doing
+from recourse_world.steps.agent import agent_does
+from recourse_world.steps.buyer import buyer_does
+from recourse_world.steps.carrier import carrier_does
+from recourse_world.steps.hands import Hands
+from recourse_world.steps.platform import platform_does
+from recourse_world.steps.provider import provider_does
+from recourse_world.steps.seller import seller_does
+from recourse_world.steps.shapes import Doing
 
 _WITHOUT_ORDER = {
     "agent": ("take", "write", "hand_back", "resolve"),
