@@ -24,6 +24,7 @@ __all__ = ["config", "make", "rasa", "stack"]
 
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 PROMPT = "you >"
+_AGAIN_S = 5
 _IN_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
@@ -59,13 +60,14 @@ class Terminal:
 
         A key that comes while the line editor takes over the terminal is lost; then the last one is pressed again, as a person does.
         """
-        deadline = time.monotonic() + 60
+        deadline, pressed = time.monotonic() + 60, time.monotonic()
         while True:
-            ready, _, _ = select.select([self._fd], [], [], 5)
+            ready, _, _ = select.select([self._fd], [], [], 1)
             if ready and not self._read():
                 break
-            if not ready:
-                assert time.monotonic() < deadline, f"it did not end:\n{self.shown}"
+            assert time.monotonic() < deadline, f"it did not end:\n{self.shown}"
+            if time.monotonic() - pressed > _AGAIN_S:
+                pressed = time.monotonic()
                 self.type(self._typed)
         os.close(self._fd)
         return self._process.wait()
