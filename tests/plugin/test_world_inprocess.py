@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 
-import pytest
 from recourse_world.inprocess import InProcessWorld
 from world_cases import ONE_UNSENT, Played, refused
 
@@ -16,7 +15,6 @@ from recourse.core.settings import settings
 pytest_plugins = ("world_fixtures",)
 
 Staged = Callable[..., Played]
-pytestmark = pytest.mark.parametrize("world", ["inprocess"], indirect=True, scope="session")
 
 
 def test_what_was_exercised(staged: Staged) -> None:

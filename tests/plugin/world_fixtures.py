@@ -1,4 +1,4 @@
-"""Fixtures of the tests of Recourse's two worlds: each is started once, and the same tests run in both."""
+"""Fixtures of the tests of the world in process. What the stack does is seen by all conversations, which are played in both."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from world_cases import ONE_UNSENT, Played
 from pytest_rasa.world import World
 
 
-@pytest.fixture(scope="session", params=["inprocess", "stack"])
+@pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Each world in turn."""
-    made = project().worlds[request.param](request.config)
+    """Started once."""
+    made = project().worlds["inprocess"](request.config)
     yield made
     made.close()
 
