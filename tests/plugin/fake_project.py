@@ -155,5 +155,5 @@ def project(root: Path) -> Project:
         fixture=Buyer,
         options=Options,
         steps={"seller": Literal["approve", "fail"]},
-        faults={"actions": ("up", "down")},
+        faults={"actions": ("down", "up")},
     )

@@ -41,7 +41,7 @@ def case(steps: str) -> str:
         (case("      - as: nobody\n"), "7: there is no person 'nobody'; there are: buyer"),
         (case("      - seller: aprove\n"), "7: seller: Input should be 'approve' or 'fail'"),
         (case("      - faults: {acton: down}\n"), "7: unknown key 'acton'; allowed here: connection, actions"),
-        (case("      - faults: {actions: broken}\n"), "7: actions: Input should be 'up' or 'down'"),
+        (case("      - faults: {actions: broken}\n"), "7: actions: Input should be 'down' or 'up'"),
         (case("      - clock: tomorrow\n"), "7: clock: "),
         (case("      - database:\n          - {count: 1}\n"), "8: the key 'table' is missing"),
         (case("      - user: hi\n        assertions:\n          - {}\n"), "9: an assertion has exactly one of bot_uttered,"),
