@@ -14,7 +14,7 @@ from actions.turn import BuyerAction, Events, NotSignedIn, Turn, in_turn
 from recourse.cancellations import rules
 from recourse.cancellations import service as cancellations
 from recourse.cancellations.service import Submitted
-from recourse.core.consent import corrects, plain_answer, refuses_to_cancel
+from recourse.core.consent import corrects, plain_answer, refuses_to_cancel, takes_back
 from recourse.core.errors import Conflict, NotFound
 from recourse.overview import service as overview
 from recourse.overview.service import CANCELLABLE, Case
@@ -201,13 +201,7 @@ class WithdrawRequest(BuyerAction):
     action_name = "action_withdraw_request"
 
     def answer(self, turn: Turn) -> Events:
-        item = _open_request(turn, turn.entity("order_number"))
-        if item is None or item.request is None:
-            turn.say(Say("utter_withdraw_nothing"))
-        elif item.pending:
-            turn.say(say.ask_withdraw(turn.voice, item, item.request))
-        else:
-            turn.say(say.decided(turn.voice, item, item.request))
+        turn.say(_before_withdrawal(turn))
         return []
 
 
@@ -235,14 +229,19 @@ class ConfirmWithdrawal(BuyerAction):
         return [SlotSet("order_in_focus", item.order.number)]
 
 
-def _open_request(turn: Turn, number: Any = None) -> Case | None:
-    """The buyer's order ``number`` if it ever had a request; without a number the newest one with an open request."""
-    if isinstance(number, str):
-        try:
-            item = overview.case(turn.session, turn.buyer.id, number, turn.now)
-        except NotFound:
-            return None
-        return item if item.request is not None else None
+def _before_withdrawal(turn: Turn) -> Say:
+    """What to say to somebody who wants to take a request back: the question with its button, or why there is nothing to take."""
+    named = order_choice.resolve(turn, lambda: ()).picked
+    explicit = order_choice.is_explicit(order_choice.query(turn))
+    item = named if explicit or (named is not None and named.request is not None) else _open_request(turn)
+    if item is None or item.request is None:
+        return Say("utter_withdraw_nothing")
+    words = say.ask_withdraw if item.pending else say.decided
+    return words(turn.voice, item, item.request)
+
+
+def _open_request(turn: Turn) -> Case | None:
+    """The buyer's newest order with an open request."""
     page, _ = overview.page(turn.session, turn.buyer.id, turn.now, limit=_LOOK_BACK)
     return next((item for item in page if item.pending), None)
 
@@ -311,6 +310,9 @@ def _other_order(turn: Turn) -> bool:
 
 
 def _validate_order(turn: Turn, value: Any) -> dict[str, Any]:
+    if value == order_choice.SAID and takes_back(turn.text):
+        turn.say(_before_withdrawal(turn))
+        return {"cancel_order": None, "cancel_reason": None, "cancel_note": None, **_NEW_DEAL, **_END}
     if value == order_choice.SAID and turn.slot("requested_slot") is None and refuses_to_cancel(turn.text):
         turn.say(Say("utter_cancel_nothing_started"))
         return {"cancel_order": None, **_END}
@@ -363,7 +365,8 @@ def _extract_reason(turn: Turn) -> dict[str, Any]:
         asked_for is None and turn.slot("cancel_reason") is None and turn.intent in ("cancel_order", "give_reason")
     )
     correcting = asked_for == "cancel_confirm" and turn.intent == "give_reason"
-    return {"cancel_reason": turn.text} if hit and (opening or correcting) else {}
+    meant = hit and not takes_back(turn.text) and not refuses_to_cancel(turn.text)
+    return {"cancel_reason": turn.text} if meant and (opening or correcting) else {}
 
 
 def _validate_reason(turn: Turn, value: Any) -> dict[str, Any]:

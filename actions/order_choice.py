@@ -40,9 +40,10 @@ class Resolution:
 def query(turn: Turn) -> OrderQuery:
     """What the last message says about an order."""
     ordinal = turn.entity("ordinal")
+    number, digits = _text(turn.entity("order_number")), _text(turn.entity("order_digits"))
     return OrderQuery(
-        number=_text(turn.entity("order_number")),
-        digits=_text(turn.entity("order_digits")),
+        number=number,
+        digits=digits if number or digits else finding.ending(turn.session, turn.buyer.id, turn.text),
         ordinal=ordinal if isinstance(ordinal, int) and not isinstance(ordinal, bool) else None,
         listed=tuple(shown(turn)),
         text=turn.text,

@@ -50,6 +50,13 @@ _REFUSES = re.compile(
     r"\b(?:do not|dont|don['’]t|never|please not|(?<!can )not)\s+(?:(?:want|wish|you|me|to|please|ever|dare|go|ahead|and)\s+){0,4}cancel",
     re.IGNORECASE,
 )
+_TAKES_BACK = re.compile(
+    r"""\b(?:(?:take\s+back|withdraw|revoke|retract|undo|recall|call\s+off)\s+(?:(?:my|the|that|this|open|latest|last)\s+)*
+    | (?:cancel|stop|drop|reverse)\s+(?:my|the|that|this)\s+(?:(?:open|latest|last)\s+)*
+    | take\s+(?:my|the|that|this)\s+(?=(?:\S+\s+){1,6}back\b))
+    (?:cancell?ation|cancel|request)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _EXCLUDES = re.compile(r"\b(?:not|except|anything but)\s+(?:the|my|that|this)\b", re.IGNORECASE)
 _CORRECTS = re.compile(r"\b(?:no|instead|actually|i mean|i meant|rather|sorry|wait)\b", re.IGNORECASE)
 
@@ -57,6 +64,11 @@ _CORRECTS = re.compile(r"\b(?:no|instead|actually|i mean|i meant|rather|sorry|wa
 def refuses_to_cancel(text: str) -> bool:
     """Does the sentence say that something is *not* to be cancelled ("do not cancel my headphones")?"""
     return bool(_REFUSES.search(text))
+
+
+def takes_back(text: str) -> bool:
+    """Does the sentence take back a request that was made ("withdraw my cancellation request")? That asks for no cancellation."""
+    return bool(_TAKES_BACK.search(text))
 
 
 def excludes(text: str) -> bool:

@@ -58,6 +58,18 @@ def find(session: Session, customer_id: str, query: OrderQuery, states: Sequence
     return Found(by_numbers(session, customer_id, _by_words(session, customer_id, query.text, states)), sure=True)
 
 
+def ending(session: Session, customer_id: str, text: str) -> str | None:
+    """The digits in ``text`` by which exactly one of the buyer's own numbers ends, or None.
+
+    Anything else that is written with four digits (a year, an amount) ends none of them, or is not told apart and left alone.
+    """
+    plain = func.replace(Order.number, "-", "")
+    for digits in search.bare_digits(text):
+        if len(session.scalars(_numbers(customer_id).where(plain.like(f"%{digits}")).limit(2)).all()) == 1:
+            return digits
+    return None
+
+
 def by_numbers(session: Session, customer_id: str, numbers: Sequence[str]) -> tuple[OrderView, ...]:
     """Those of ``numbers`` (20 at most) that are the buyer's own, newest first."""
     return (

@@ -63,6 +63,12 @@ def fragment(said: str) -> str:
     return digits if 3 <= len(digits) < 8 else ""
 
 
+def bare_digits(text: str) -> list[str]:
+    """Numbers of four to seven digits that stand by themselves in ``text``: each may be the end of an order number."""
+    words = [word.strip("#?!.,;:()'\"") for word in text.split()]
+    return [word for word in words if re.fullmatch(r"[0-9]{4,7}", word)][:_MOST_WORDS]
+
+
 def is_part_of(said: str, number: str) -> bool:
     """True when ``said`` is a piece of ``number`` as it stands, False when it only comes near it."""
     digits = fragment(said)

@@ -88,7 +88,8 @@ def action_news(voice: Voice, item: Case, action: ActionView) -> Say | None:
 
 def offer_news(voice: Voice, item: Case, offer: OfferView, kind: str) -> Say | None:
     """The seller offers a part of the money, or an offer has ended that the buyer took no decision about."""
-    if offer.state in ("accepted", "declined"):
+    told_apart = kind == "seller_offers" and offer.state == "expired"  # its end has news of its own
+    if offer.state in ("accepted", "declined") or told_apart:
         return None
     still_open = kind == "seller_offers" and offer.state == "open"
     values = {**_order(voice, item), "amount": voice.money(offer.amount), "date": voice.when(offer.open_until)}
@@ -117,7 +118,12 @@ def return_news(voice: Voice, item: Case, back: ReturnView, kind: str) -> Say | 
     if back.state != _TRUE_WHILE[kind]:
         return None
     title = pieces(voice, [(piece.title, piece.qty) for piece in back.pieces])
-    values = {**_order(voice, item), "title": title, "reason": back.decline_reason or "", "money": refund_words.outcome(voice, item)}
+    values = {
+        **_order(voice, item),
+        "title": title,
+        "reason": back.decline_reason or "",
+        "money": refund_words.outcome(voice, item),
+    }
     values["date"] = voice.when(back.ship_back_by) if back.ship_back_by else ""
     return Say(f"utter_notice_{kind}", values)
 
@@ -156,23 +162,24 @@ def _short(text: str) -> str:
 
 
 def _answered(dispute: DisputeView, event: EventView | None) -> bool:
-    """Has either side proposed something since ``event``?"""
-    newest = max(each.seq for each in (dispute.buyer_proposal, dispute.seller_proposal) if each is not None)
-    return event is not None and newest > event.seq
+    """Has the buyer proposed something else since ``event``?"""
+    return event is not None and dispute.buyer_proposal.seq > event.seq
 
 
 def _proposal(voice: Voice, dispute: DisputeView, event: EventView | None) -> str:
     if event is None or event.wanted is None:
         return voice.text("utter_proposal_rejected")
-    keeps = event.wanted == PARTIAL and dispute.type == NOT_RECEIVED
-    return _outcome(voice, "full" if keeps else event.wanted, event.amount)
+    never_came = event.wanted == PARTIAL and dispute.type == NOT_RECEIVED
+    return _outcome(voice, "full" if never_came else event.wanted, event.amount)
 
 
 def _decided(voice: Voice, dispute: DisputeView) -> str:
     """What is so now: goods that came back, or never came, are not kept, and after a return nothing is waited for."""
     outcome = dispute.outcome or NONE
     gone = dispute.return_tracking is not None or dispute.type == NOT_RECEIVED
-    if outcome == RETURN_REFUND or (outcome == PARTIAL and gone):
+    if outcome == RETURN_REFUND:
+        outcome = "returned"
+    elif outcome == PARTIAL and gone:
         outcome = "full"
     return _outcome(voice, outcome, dispute.outcome_amount)
 

@@ -66,7 +66,7 @@ def next_step(voice: Voice, item: Case) -> str:
         return voice.text("utter_next_awaiting_payment", pay_by=voice.when(order.pay_by))
     if order.state == "to_ship" and order.ship_by:
         return voice.text("utter_next_to_ship", ship_by=voice.moment_day(order.ship_by))
-    if order.state in ("shipped", "partially_shipped") and order.parcels:
+    if order.state in ("shipped", "partially_shipped"):
         parcel = order.parcels[-1]
         values = {"carrier": parcel.carrier, "tracking": parcel.tracking, "date": voice.moment_day(parcel.shipped_at)}
         return voice.text("utter_next_shipped", **values)

@@ -45,12 +45,13 @@ def no_refund(voice: Voice, item: Case) -> Say:
     if item.pending and request is not None:
         values["waiting"] = waiting(voice, item, request)
         return Say("utter_no_refund_requested", values)
-    if order.state in ("awaiting_payment", "payment_review") or (order.state == "cancelled" and not order.paid_at):
+    if order.state in ("awaiting_payment", "payment_review") or (
+        order.state == "cancelled" and not (order.paid_at and order.total_paid)
+    ):
         return Say("utter_no_refund_never_charged", values)
-    if order.close_reason == CHARGED_BACK:
-        return Say("utter_no_refund_charged_back", values)
     button = voice.button("utter_button_person", "ask_human", order_number=order.number)
     if order.state in ("cancelled", "closed"):
+        values["why"] = voice.text("utter_because_charged_back") if _charged_back(item) else ""
         return Say("utter_no_refund_on_record", values, (button,))
     if request is not None and request.state == "rejected":
         return Say("utter_no_refund_rejected", values, (button,))
@@ -65,10 +66,16 @@ def outcome(voice: Voice, item: Case) -> str:
     """What comes back for an order that has ended: its refund line by line, money that was only reserved, or nothing more."""
     if item.refund is not None:
         return lines(voice, item.refund)
-    if item.order.close_reason == CHARGED_BACK:
+    if _charged_back(item):
         return voice.text("utter_charged_back")
     reserved = reserved_lines(voice, item) if item.order.state == "cancelled" and item.order.total_paid else []
     return "\n".join(reserved or [voice.text("utter_nothing_to_refund")])
+
+
+def _charged_back(item: Case) -> bool:
+    """Has the buyer's bank taken the money back, so that nothing is left to refund?"""
+    tenders = item.order.tenders
+    return any(tender.charged_back for tender in tenders) and not any(tender.left for tender in tenders)
 
 
 def reserved_lines(voice: Voice, item: Case) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recourse.core.consent import corrects, excludes, plain_answer, refuses_to_cancel
+from recourse.core.consent import corrects, excludes, plain_answer, refuses_to_cancel, takes_back
 
 
 @pytest.mark.parametrize("text", ["yes", "Yes!", "yes please", "ok", "sure, do it", "yep", "confirm", "YES CANCEL IT"])
@@ -88,6 +88,26 @@ def test_buttons_answer_without_words() -> None:
 )
 def test_a_sentence_that_forbids_a_cancellation(text: str, refuses: bool) -> None:
     assert refuses_to_cancel(text) is refuses
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("I changed my mind, take back my cancellation request for RC-1042-7713", True),
+        ("take my request for the lamp back", True),
+        ("please withdraw cancellation", True),
+        ("undo the cancellation of my lamp", True),
+        ("cancel my cancellation request", True),
+        ("stop the cancellation", True),
+        ("cancel request for RC-1042-7713", False),
+        ("cancel my last order", False),
+        ("I withdraw from the purchase", False),
+        ("take back my headphones, I want to cancel", False),
+        ("please cancel my order, request refund", False),
+    ],
+)
+def test_a_sentence_that_takes_a_request_back(text: str, found: bool) -> None:
+    assert takes_back(text) is found
 
 
 def test_what_is_left_out_and_what_is_taken_back() -> None:

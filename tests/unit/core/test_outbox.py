@@ -41,6 +41,26 @@ def test_due_rows_of_the_topics_are_claimed_oldest_first(store: Engine) -> None:
     assert [row.payload["thing"] for row in claim(store, NOW, "letter", "parcel")] == ["other"]
 
 
+def test_rows_of_one_moment_come_in_the_order_in_which_they_were_written(store: Engine) -> None:
+    things = [str(count) for count in range(30)]
+    with transaction(store) as session:
+        for thing in things[:10]:
+            outbox.send(session, "parcel", "b-1", thing, NOW, thing=thing)
+    for thing in things[10:]:
+        send(store, thing)
+    rows = claim(store, limit=30)
+    assert [row.payload["thing"] for row in rows] == things
+    assert all(len(row.id) == 32 and int(row.id, 16) for row in rows)
+
+
+def test_ids_grow_although_the_clock_of_the_machine_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, moments = outbox._Growing(), iter([5, 5, 3, 9])
+    monkeypatch.setattr("recourse.core.outbox.time.time_ns", lambda: next(moments))
+    made = [ids.next() for _ in range(4)]
+    assert made == sorted(made)
+    assert [int(each[:16], 16) for each in made] == [5, 6, 7, 9]
+
+
 def test_no_more_than_asked_are_claimed(store: Engine) -> None:
     for number in range(3):
         send(store, str(number))

@@ -12,6 +12,9 @@ from recourse.core.transitions import log_of
 from recourse.handoff import rules
 from recourse.handoff import service as handoff
 from recourse.handoff.models import Handoff
+from recourse.overview import service as overview
+from recourse.refunds import legs
+from recourse.refunds.rules import SAME_INSTRUMENT_TRIES
 from tests.unit.handoff.conftest import AGENT, Desk
 from tests.unit.world import BUYER, OTHER
 
@@ -180,3 +183,20 @@ def test_asked_for_twice_at_once_makes_one_case(desk: Desk) -> None:
 def test_every_state_can_be_reached_and_left() -> None:
     ends = {to for _, to in rules.HANDOFF_MACHINE} - {start for start, _ in rules.HANDOFF_MACHINE}
     assert ends == {"resolved", "abandoned"}
+
+
+def test_money_that_the_bank_sends_back_again_and_again_is_missing(desk: Desk) -> None:
+    world = desk.world
+    number = world.order("to_ship")
+    request = world.submit(world.quote(number)).request
+    assert request is not None
+    world.approve(request.id)
+    for tries in range(SAME_INSTRUMENT_TRIES):
+        (leg,) = world.refunds(number)[0].legs
+        with world.transaction() as session:
+            assert handoff.reason_for(overview.case(session, BUYER, number, world.now)) == "user_asked", tries
+            legs.start_sending(session, leg.id, world.now)
+            for event in ("succeeded", "reversed"):
+                legs.record_result(session, event, world.now, world.now, leg_id=leg.id)
+    with world.reading() as session:
+        assert handoff.reason_for(overview.case(session, BUYER, number, world.now)) == "refund_missing"

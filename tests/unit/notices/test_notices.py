@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from recourse.core import outbox
 from recourse.core.settings import PROJECT_ROOT
@@ -14,6 +15,7 @@ from recourse.core.transitions import Actor
 from recourse.core.words import Words
 from recourse.messages import offers
 from recourse.messages import service as messages
+from recourse.messages.offers import OfferView
 from recourse.notices import service as notices
 from recourse.overview import service as overview
 from recourse.refunds import legs
@@ -109,14 +111,49 @@ def test_the_form_for_bank_details_is_named_as_long_as_it_is_needed(world: World
     assert "https://pay.example/f/1" in said.values["lines"]
 
 
-def test_an_offer_that_has_ended_meanwhile_is_not_offered(world: World) -> None:
+def offered(world: World) -> str:
+    """Id of an offer for a new order, of which the buyer has not heard yet."""
     number = world.order("to_ship")
     with world.transaction() as session:
-        offer = offers.offer(session, "acme", number, 500, "Keep it?", world.now, timedelta(hours=2))
+        return offers.offer(session, "acme", number, 500, "Keep it?", world.now, timedelta(hours=2)).id
+
+
+def test_an_offer_that_has_ended_meanwhile_is_not_offered(world: World) -> None:
+    offer_id = offered(world)
     with world.transaction() as session:
-        offers.decline_offer(session, BUYER, offer.id, world.now)
+        offers.retract_offer(session, "acme", offer_id, world.now)
     (news,) = heard(world)
     assert "has ended" in news
+
+
+@pytest.mark.parametrize("decide", [offers.accept_offer, offers.decline_offer])
+def test_an_offer_that_the_buyer_has_decided_is_no_news(
+    world: World, decide: Callable[[Session, str, str, datetime], OfferView]
+) -> None:
+    offer_id = offered(world)
+    with world.transaction() as session:
+        decide(session, BUYER, offer_id, world.now)
+    assert heard(world) == []
+    with world.reading() as session:
+        assert outbox.open_notices(session, [BUYER]) == []
+
+
+def test_an_offer_that_ran_out_is_told_once(world: World) -> None:
+    offer_id = offered(world)
+    world.now += timedelta(hours=2)
+    with world.transaction() as session:
+        offers.settle(session, offer_id, world.now)
+    (news,) = heard(world)
+    assert "has ended" in news
+
+
+def test_news_of_one_moment_are_told_in_the_order_in_which_they_came(world: World) -> None:
+    number = world.order("to_ship")
+    texts = [f"This is message {count}" for count in range(20)]
+    for count, text in enumerate(texts):
+        with world.transaction() as session:
+            messages.send(session, SELLER, number, text, f"m{count}", world.now)
+    assert [text in news for text, news in zip(texts, heard(world), strict=True)] == [True] * 20
 
 
 def test_back_in_stock_is_said(world: World) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from recourse.orders.search import (
     OrderQuery,
+    bare_digits,
     content_words,
     fold,
     fragment,
@@ -165,3 +166,17 @@ def test_a_query_knows_whether_a_number_was_named() -> None:
     assert OrderQuery(number="RC-1042-7713").names_a_number
     assert OrderQuery(digits="7713").names_a_number
     assert not OrderQuery(ordinal=1, text="the first").names_a_number
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("where is my refund for 7713?", ["7713"]),
+        ("status of #1042 and (7713)", ["1042", "7713"]),
+        ("I paid €2000 for 3 of RC-1042-7713", []),
+        ("10427713, or 123", []),
+        ("", []),
+    ],
+)
+def test_digits_that_stand_by_themselves(text: str, found: list[str]) -> None:
+    assert bare_digits(text) == found

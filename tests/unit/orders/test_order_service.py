@@ -408,3 +408,16 @@ def test_lists_by_cursor_and_words_come_from_indexes(world: World) -> None:
             if re.search(r"SCAN (?!CONSTANT)(orders|order_term|shipment)\b(?!.*USING)|Seq Scan", plan)
         ]
         assert len(plans) > 8 and scans == []
+
+
+def test_bare_digits_name_an_order_only_when_one_own_number_ends_with_them(world: World) -> None:
+    mine, twin = world.order(number="RC-1042-7713"), world.order(number="RC-2464-1041")
+    world.order(buyer=OTHER, number="RC-2660-8040")
+    with world.reading() as session:
+        assert finding.ending(session, BUYER, f"where is my refund for {mine[-4:]}?") == "7713"
+        assert finding.ending(session, BUYER, f"bought in 2024, it is {twin[-4:]}") == "1041"
+        assert finding.ending(session, BUYER, "where is my refund for 8040?") is None
+        assert finding.ending(session, BUYER, "where is my refund of 104?") is None
+    world.order(number="RC-3369-1041")
+    with world.reading() as session:
+        assert finding.ending(session, BUYER, "status of 1041") is None
