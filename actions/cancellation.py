@@ -154,8 +154,7 @@ class SubmitCancellation(BuyerAction):
     def answer(self, turn: Turn) -> Events:
         confirmed, quote_id = turn.slot("cancel_confirm"), turn.slot("cancel_quote")
         if confirmed is False:
-            number = turn.slot("cancel_order")
-            turn.say(Say("utter_cancel_kept", {"number": number}) if number else Say("utter_cancel_kept_plain"))
+            turn.say(Say("utter_cancel_kept", {"number": turn.slot("cancel_order")}))
         if confirmed is not True or not quote_id:
             return forget()
         result = cancellations.submit_cancellation(
