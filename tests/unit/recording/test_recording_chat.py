@@ -25,10 +25,13 @@ __all__ = ["config", "make", "rasa", "stack"]
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 PROMPT = "you >"
 _AGAIN_S = 5
-_IN_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-)
-"""Makes standard input the terminal whose Ctrl-C reaches the command."""
+_IN_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Makes standard input the terminal whose Ctrl-C reaches the command, also where the tests run in the background, deaf to it."""
 
 
 class Terminal:

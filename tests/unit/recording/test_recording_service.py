@@ -51,7 +51,7 @@ _READ = """
 import json, sys
 from pathlib import Path
 from pytest_rasa.loading import load
-from world.project import project
+from recourse_world.project import project
 path = Path(sys.argv[1])
 (case,) = load(path, path.parent, project()).cases
 print(json.dumps([(step.verb, step.value) for step in case.steps]))
