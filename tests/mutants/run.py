@@ -44,7 +44,9 @@ class Mutant:
         path = copy / self.file
         text = path.read_text(encoding="utf-8")
         if text.count(self.find) != 1:
-            sys.exit(f"{self.name}: {self.file} has {text.count(self.find)} times what the mutant replaces; adapt {MUTANTS}")
+            sys.exit(
+                f"{self.name}: {self.file} has {text.count(self.find)} times what the mutant replaces; adapt {MUTANTS}"
+            )
         path.write_text(text.replace(self.find, self.replace), encoding="utf-8")
 
     def remove(self, copy: Path) -> None:
