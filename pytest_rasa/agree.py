@@ -48,6 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"cannot be compared: {error}", file=sys.stderr)
         return 2
+    if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in (one, other)):
+        print("cannot be compared: these are not files of --conversation-results", file=sys.stderr)
+        return 2
     played = sum("skipped" not in (a["outcome"], b["outcome"]) for a in one for b in other if a["id"] == b["id"])
     if not played:
         print("cannot be compared: no case was played in both", file=sys.stderr)

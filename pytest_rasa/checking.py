@@ -50,6 +50,7 @@ def did_not_utter(reply: Reply, unwanted: Sequence[str], responses: Responses) -
     """None of these: a response's name, or a piece of text (upper and lower case alike)."""
     for name in unwanted:
         if name.startswith(_UTTER):
+            responses.texts(name)  # one that does not exist is never said
             said = any(responses.is_said(message.text, name) for message in reply.messages)
         else:
             said = name.lower() in reply.text.lower()

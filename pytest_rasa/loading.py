@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
 
 from pytest_rasa.format import Case, File, Stub, shape_of, unsupported
 from pytest_rasa.world import Project
@@ -55,9 +55,16 @@ def load(path: Path, root: Path, project: Project) -> Loaded:
         fixtures |= _fixtures(file)
         stubs |= file.stub_custom_actions
     file, raw = _read(path, shape)
+    names = [name for entry in file.fixtures for name in entry]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise FormatError(path, (1, f"there are two fixtures called {twice!r} in this file"))
     fixtures |= _fixtures(file)
     stubs |= file.stub_custom_actions
     _check_names(path, file, fixtures, _where_fixtures(raw))
+    _check_worlds(path, file, project)
+    if not file.test_cases:
+        raise FormatError(path, (1, f"there are no test_cases; what files share belongs in {SHARED}"))
     return Loaded(path, tuple(file.test_cases), fixtures, stubs)
 
 
@@ -75,6 +82,8 @@ def _read(path: Path, shape: type[File]) -> tuple[File, CommentedMap]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise FormatError(path, (mark.line + 1 if mark else 1, str(error.problem or error.context))) from error
+    except (YAMLError, YAMLStreamError) as error:
+        raise FormatError(path, (1, f"this is no YAML: {error}".splitlines()[0])) from error
     except UnicodeDecodeError as error:
         raise FormatError(path, (1, "the file is not UTF-8")) from error
     if not isinstance(raw, CommentedMap):
@@ -131,6 +140,12 @@ def _check_names(path: Path, file: File, fixtures: Mapping[str, Any], where: Map
         for step in case.steps:
             if step.as_ is not None:
                 _known(path, step.line, "person", step.as_, people)
+
+
+def _check_worlds(path: Path, file: File, project: Project) -> None:
+    for case in file.test_cases:
+        if case.only is not None:
+            _known(path, case.line, "world", case.only.over, project.worlds)
 
 
 def _known(path: Path, line: int, what: str, name: str, names: Iterable[str]) -> None:

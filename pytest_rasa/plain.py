@@ -59,7 +59,7 @@ def find_actions(root: Path, package: str | None) -> str | None:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     name = package or _DEFAULT_ACTIONS
-    if _exists(name):
+    if (root / name).is_dir() or (root / f"{name}.py").is_file() or (package and _exists(name)):
         return name
     if package:
         raise WorldError(f"there is no package {package!r} in {root}; set the ini option rasa_actions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,12 @@ from pytest_rasa.transcript import Transcript, state
 from pytest_rasa.words import Responses
 from pytest_rasa.world import Line, Message, Reply, Stage, Turn, WorldError
 
-PUSHED_WITHIN_S = 120.0
+PUSHED_WITHIN_S = 60.0
 _LOOK_S = 5.0
+
+
+_CANNOT_BE_CHECKED = (re.error, ValueError, OverflowError, TypeError)
+"""What a broken expression, a moment that does not exist or a sum over texts end in."""
 
 
 class CaseFailed(Exception):
@@ -47,6 +52,8 @@ def play(case: Case, stage: Stage, responses: Responses, played: Played) -> None
             problem = player.do(step)
         except WorldError as error:
             problem = str(error)
+        except _CANNOT_BE_CHECKED as error:
+            problem = f"this cannot be checked ({type(error).__name__}: {error})"
         if problem:
             raise CaseFailed(played.transcript, step.line, player.described(step), problem, player.known())
 
@@ -106,9 +113,7 @@ class _Player:
 
     def described(self, step: Step) -> str:
         """The step as the file has it, in one line."""
-        value = step.value
-        if not isinstance(value, str | list):
-            value = step.model_dump(exclude_unset=True, by_alias=True)[step.verb]
+        value = step.model_dump(exclude_unset=True, by_alias=True)[step.verb]
         return f"{step.verb}: {', '.join(value) if _are_texts(value) else value}"
 
     @property
@@ -120,13 +125,14 @@ class _Player:
         return self._stage.line(self._speaker)
 
     def _say(self, text: str, step: Step) -> str | None:
-        self._transcript.said(self._who(), text if step.times == 1 else f"{text}   ({step.times} times at once)")
+        often = "" if step.times == 1 else f"   ({step.times} times at once)"
+        self._transcript.said(self._who(), text + often, step.value + often)
         line, started = self._line, time.perf_counter()
         return self._heard(line.say(text, step.times), started, step)
 
     def _say_all(self, texts: Sequence[str], step: Step) -> str | None:
-        for text in texts:
-            self._transcript.said(self._who(), text)
+        for text, as_written in zip(texts, step.value, strict=True):
+            self._transcript.said(self._who(), text, as_written)
         line, started = self._line, time.perf_counter()
         return self._heard(line.say_all(texts), started, step)
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_rasa import hooks, snapshots
+from pytest_rasa.coverage import gate
+from pytest_rasa.coverage.errors import CoverageError
 from pytest_rasa.format import Case, json_schema, options_of
 from pytest_rasa.loading import SHARED, FormatError, Loaded, load
 from pytest_rasa.playing import CaseFailed, Played, play
@@ -54,7 +56,13 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The controller (or the only process) sums up."""
+    """The controller (or the only process) sums up. Raises UsageError for an option that is wrong."""
+    minimum = config.getoption("--fail-under-coverage")
+    if minimum is not None:
+        try:
+            gate.parse(minimum)
+        except CoverageError as error:
+            raise pytest.UsageError(f"--fail-under-coverage: {error}") from error
     config.stash[_session] = Session(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporter(config), "pytest-rasa-reporter")
@@ -66,7 +74,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if wanted is None:
         return None
     schema = json_schema(Session(config).project)
-    wanted.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        wanted.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise pytest.UsageError(f"--conversation-schema={wanted}: {error.strerror}") from error
     return pytest.ExitCode.OK
 
 

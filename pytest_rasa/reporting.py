@@ -9,7 +9,6 @@ import pytest
 
 from pytest_rasa import results
 from pytest_rasa.coverage import gate
-from pytest_rasa.coverage.errors import CoverageError
 from pytest_rasa.coverage.finish import Finished, finish
 from pytest_rasa.results import Result
 
@@ -43,7 +42,10 @@ class Reporter:
             return
         wanted: Path | None = self._config.getoption("--conversation-results")
         if wanted:
-            results.write(wanted, self._results)
+            try:
+                results.write(wanted, self._results)
+            except OSError as error:
+                raise pytest.UsageError(f"--conversation-results={wanted}: {error.strerror}") from error
         folder: Path | None = self._config.getoption("--assistant-coverage")
         minimum: str | None = self._config.getoption("--fail-under-coverage")
         if folder is None and minimum is None:
@@ -60,10 +62,7 @@ class Reporter:
             return Finished(failures=[f"over {over} nothing says what was exercised; measure it in another world"])
         allowed = next((one / ALLOWED for one in self._folders() if (one / ALLOWED).is_file()), None)
         parts = [(one.id, one.exercised) for one in self._results]
-        try:
-            least = gate.parse(minimum) if minimum else None
-        except CoverageError as error:
-            return Finished(failures=[f"--fail-under-coverage: {error}"])
+        least = gate.parse(minimum) if minimum is not None else None
         return finish(Path(self._results[0].root), parts, folder, least, allowed, chosen)
 
     def _chosen(self, interrupted: bool) -> str:

@@ -47,6 +47,9 @@ class _Rows:
         self._expected, self._stage = expected, stage
         self._database, self._table, where = _where(expected, stage, speaker)
         thing = self._database.of
+        for path in (*expected.columns, *expected.sum):
+            if path != thing:
+                _require_column(self._table, path)
         self._wanted = {path: _filled(value, stage) for path, value in expected.columns.items() if path != thing}
         with self._database.engine.connect() as connection:
             found = connection.execute(select(self._table).where(where)).mappings()
@@ -73,7 +76,7 @@ class _Rows:
     def _values(self) -> list[str]:
         problems = []
         for path, value in self._wanted.items():
-            found = [_at(self._table, row, path) for row in self._rows]
+            found = [_at(row, path) for row in self._rows]
             if isinstance(value, list):
                 wanted = [self._in_minor_units(one, self._rows[0]) if self._rows else one for one in value]
                 if sorted(map(str, found)) != sorted(map(str, wanted)):
@@ -88,7 +91,7 @@ class _Rows:
         for path, value in self._expected.sum.items():
             filled = _filled(value, self._stage)
             wanted = int(self._in_minor_units(filled, self._rows[0]) if self._rows else 0)
-            found = sum(_at(self._table, row, path) for row in self._rows)
+            found = sum(_at(row, path) for row in self._rows)
             if found != wanted:
                 problems.append(f"sum of {path}: expected {filled}, found {found}")
         return problems
@@ -127,10 +130,14 @@ def _where(expected: RowExpectation, stage: Stage, speaker: str) -> tuple[Databa
     return database, table, database.owned(table, None if thing is None else str(thing), speaker)
 
 
-def _at(table: Table, row: Mapping[str, Any], path: str) -> Any:
-    name, *inside = path.split(".")
+def _require_column(table: Table, path: str) -> None:
+    name = path.split(".")[0]
     if name not in table.c:
         raise WorldError(f"{table.name} has no column {name!r}; it has: {', '.join(table.c.keys())}")
+
+
+def _at(row: Mapping[str, Any], path: str) -> Any:
+    name, *inside = path.split(".")
     value = row[name]
     for step in inside:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from pathlib import Path
 
@@ -14,13 +15,15 @@ FOLDER = "transcripts"
 
 def text_of(transcript: Transcript, stage: Stage) -> str:
     """The transcript as it is kept: masked before lines are broken, since a date may be longer tomorrow."""
-    masked = Transcript([(who, stage.mask(text)) for who, text in transcript.entries])
+    masked = Transcript([(who, stage.mask(text)) for who, text in transcript.kept])
     return f"{masked}\n"
 
 
 def path_of(file: Path, case: str) -> Path:
-    """Where the transcript of a case of ``file`` is kept."""
-    return file.parent / FOLDER / file.stem / f"{re.sub(r'[^a-z0-9]+', '-', case.lower()).strip('-')}.txt"
+    """Where the transcript of a case of ``file`` is kept: a readable name, with what makes it the only one."""
+    readable = re.sub(r"[^a-z0-9]+", "-", case.lower()).strip("-")[:60]
+    mark = hashlib.sha256(case.encode()).hexdigest()[:6]
+    return file.parent / FOLDER / file.stem / f"{readable}-{mark}.txt"
 
 
 def compare(path: Path, found: str, update: bool) -> str | None:

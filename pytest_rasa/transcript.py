@@ -15,23 +15,29 @@ _QUIET = ("action_listen", "action_session_start", "action_extract_slots")
 
 @dataclass(slots=True)
 class Transcript:
-    """The chat so far, entry by entry: who, and what."""
+    """The chat so far, entry by entry: who, and what. ``kept``: the same with what people wrote as the test file has it, before
+    names were filled in."""
 
     entries: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
 
-    def said(self, who: str, text: str) -> None:
+    def said(self, who: str, text: str, as_written: str | None = None) -> None:
         """Somebody wrote ``text``."""
-        self.entries.append((who, text))
+        self._add(who, text, as_written)
 
     def happened(self, text: str) -> None:
         """Something happened outside the chat."""
-        self.entries.append(("", f"({text})"))
+        self._add("", f"({text})")
 
     def replied(self, reply: Reply, to: str = "bot") -> None:
         """Somebody got ``reply``."""
         for message in reply.messages:
             titles = "  ".join(f"[{button.title}]" for button in message.buttons)
-            self.entries.append((to, f"{message.text}\n{titles}" if titles else message.text))
+            self._add(to, f"{message.text}\n{titles}" if titles else message.text)
+
+    def _add(self, who: str, text: str, as_written: str | None = None) -> None:
+        self.entries.append((who, text))
+        self.kept.append((who, text if as_written is None else as_written))
 
     def __str__(self) -> str:
         return "\n".join(_block(who, text) for who, text in self.entries)

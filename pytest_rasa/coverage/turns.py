@@ -28,7 +28,7 @@ def from_turn(exercised: Exercised, events: Sequence[Event], rules: Iterable[str
     for action in calls:
         exercised.add("action", action)
     loop = _loop_before(events, calls)
-    for event in events:
+    for position, event in enumerate(events):
         match event.get("event"):
             case "user":
                 _intent(exercised, event)
@@ -36,7 +36,7 @@ def from_turn(exercised: Exercised, events: Sequence[Event], rules: Iterable[str
                 _response(exercised, event)
             case "active_loop":
                 loop = event.get("name")
-            case "slot" if event.get("value") is not None:
+            case "slot" if event.get("value") is not None and not _is_taken_back(events, position):
                 _slot(exercised, event, loop)
 
 
@@ -89,6 +89,17 @@ def _slot(exercised: Exercised, event: Event, loop: str | None) -> None:
             exercised.add("form_step", f"{loop}.{name} filled")
     elif name == "requested_slot" and loop:
         exercised.add("form_step", f"{loop}.{event['value']} asked")
+
+
+def _is_taken_back(events: Sequence[Event], position: int) -> bool:
+    """Is the slot that is set here emptied again by the same action? So a form's validation refuses a value."""
+    name = events[position]["name"]
+    for event in events[position + 1 :]:
+        if event.get("event") == "action":
+            return False
+        if event.get("event") == "slot" and event.get("name") == name:
+            return event.get("value") is None
+    return False
 
 
 def _loop_before(events: Sequence[Event], calls: Collection[str]) -> str | None:

@@ -47,6 +47,13 @@ def case(steps: str) -> str:
         (case("      - user: hi\n        assertions:\n          - {}\n"), "9: an assertion has exactly one of bot_uttered,"),
         (case("      - user: hi\n").replace("    steps", "    chanel: rest\n    steps"), "6: unknown key 'chanel'; allowed"),
         ("test_cases:\n  - {a: b\n", "3: "),
+        (
+            case("      - user: hi\n").replace("    steps", "    only: {over: moon, because: it is far away}\n    steps"),
+            "4: there is no world 'moon'; there are: broken, inprocess, stack",
+        ),
+        (BUYER, "1: there are no test_cases; what files share belongs in conftest.yml"),
+        (BUYER + "  - buyer: {likes: milk}\ntest_cases: []\n", "1: there are two fixtures called 'buyer' in this file"),
+        (case("      - user: \"a\x07b\"\n"), "1: this is no YAML: "),
         ("- a\n", "1: a test file is a mapping with the keys fixtures, metadata, stub_custom_actions, test_cases"),
         ("test_cases:\n  - test_case: one\n", "2: the key 'steps' is missing"),
         (
