@@ -4,7 +4,6 @@ that has loaded the model once."""
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -31,6 +30,7 @@ from recourse.ops.model import ensure_model
 from recourse.privacy import erase
 from recourse_world.clockfile import ClockFile
 from recourse_world.engine_faults import EngineFaults
+from recourse_world.folders import own_folder
 from recourse_world.locked import StoreLock
 from recourse_world.logs import quiet_logs
 from recourse_world.people import Cast
@@ -61,7 +61,7 @@ class InProcessWorld:
         """Start everything; ``opened`` is what must be closed again, in reverse."""
         model = ensure_model(Layout(PROJECT_ROOT, PROJECT_ROOT / "var"))
         memory = Path("/dev/shm")
-        folder = Path(tempfile.mkdtemp(prefix="recourse-conversations-", dir=memory if memory.is_dir() else None))
+        folder = own_folder(memory if memory.is_dir() else None)
         opened.callback(shutil.rmtree, folder, ignore_errors=True)
         env = {"RECOURSE_DATA": str(folder), "RECOURSE_CLOCK_FILE": str(folder / "clock")}
         self._settings = OwnSettings(env)

@@ -13,7 +13,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -31,6 +30,7 @@ from recourse.ops.state import load
 from recourse.ops.supervisor_config import bind_to_parent
 from recourse_world.clockfile import ClockFile
 from recourse_world.erasing import wait_until_erased
+from recourse_world.folders import own_folder
 from recourse_world.locked import StoreLock
 from recourse_world.people import Cast
 from recourse_world.processes import Processes
@@ -103,7 +103,7 @@ class StackWorld:
         self._processes.mend()
 
     def _start(self, opened: ExitStack) -> OwnSettings:
-        data = Path(tempfile.mkdtemp(prefix="recourse-conversations-"))
+        data = own_folder()
         opened.callback(shutil.rmtree, data, ignore_errors=True)
         env = {name: value for name, value in os.environ.items() if not name.startswith("RECOURSE_")}
         # Stand-ins for the provider and the sellers would change orders behind the tests' back.
