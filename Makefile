@@ -34,8 +34,8 @@ unit: ## unit tests: services, conversation runner, engine, web
 conversations: ## whole conversations with Rasa, actions and a database, in process, with coverage
 	@scripts/test setup train stories conversations
 
-conversations-stack: ## the same conversations over the running stack; they must go the same way
-	@scripts/test setup train conversations stack
+conversations-stack: ## all conversations over the running stack as well; they must go the same way
+	@scripts/test setup train conversations stackall
 
 mutants: ## ten deliberate bugs, one at a time: do the conversations notice each? (about ten minutes)
 	@scripts/bootstrap --dev

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 
-def differences(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> list[str]:
+def differences(one: list[dict[str, Any]], other: list[dict[str, Any]], part: bool = False) -> list[str]:
     """What differs, case by case, in words. A case that only one side played (``only:`` in its file) is no difference; one that
-    only one side has at all is."""
+    only one side has at all is, unless the other is a ``part``."""
     ours, theirs = {row["id"]: row for row in one}, {row["id"]: row for row in other}
+    if part:
+        ours = {id_: row for id_, row in ours.items() if id_ in theirs}
     found = [f"{id_}: only in {_over(one if id_ in ours else other)}" for id_ in sorted(ours.keys() ^ theirs.keys())]
     for id_ in sorted(ours.keys() & theirs.keys()):
         a, b = ours[id_], theirs[id_]
@@ -42,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pytest_rasa.agree", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("one", type=Path)
     parser.add_argument("other", type=Path)
+    parser.add_argument("--part", action="store_true", help="the other is of a part of the conversations only")
     given = parser.parse_args(argv)
     try:
         one, other = (json.loads(path.read_text(encoding="utf-8")) for path in (given.one, given.other))
@@ -55,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     if not played:
         print("cannot be compared: no case was played in both", file=sys.stderr)
         return 2
-    found = differences(one, other)
+    found = differences(one, other, given.part)
     for line in found:
         print(line)
     print(f"{played} conversations were played over {_over(one)} and {_over(other)}: ", end="")
