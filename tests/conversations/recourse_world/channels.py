@@ -44,6 +44,9 @@ class Rest:
             return Reply(tuple(self._post(text)))
         with ThreadPoolExecutor(times) as threads:
             replies = list(threads.map(self._post, [text] * times))
+        replies.sort(
+            key=lambda messages: [message.text for message in messages]
+        )  # of requests at once, none is the first
         return Reply(tuple(message for messages in replies for message in messages))
 
     def say_all(self, texts: Sequence[str]) -> Reply:
