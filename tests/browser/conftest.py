@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from browser_stack import Stack, running
 from playwright.sync_api import Browser, Page, sync_playwright
-from runner.stack import Stack, running
 
 from recourse.ops.browser import HOW_TO_GET_ONE, find_chromium
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser_stack import Stack
 from playwright.sync_api import Locator, Page, expect
-from runner.stack import Stack
 from sqlalchemy import select
 
 from recourse.cancellations.models import CancellationRequest

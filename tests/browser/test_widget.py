@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser_stack import Stack
 from playwright.sync_api import Browser, Locator, Page, expect
-from runner.stack import Stack
 
 from recourse.cancellations import service as cancellations
 from recourse.core.db import reading, transaction
