@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from engine.calibrate import CLASSIFIER
 from engine.nlu.encoder import shared_encoder
-from engine.nlu.intent_model import OUT_OF_SCOPE, Encoder, IntentModel
+from engine.nlu.intent_model import OUT_OF_SCOPE, CachedEncoder, Encoder, IntentModel
 from engine.report import macro_f1
 
 FOLDS = 5
@@ -88,7 +88,7 @@ def measure(data: Data, encoder: Encoder) -> State:
     """Answer every phrase with a model that has not seen it. Raises CannotRun where an intent has too few phrases."""
     labels, folds = np.array(data.labels), np.array([fold_of(text) for text in data.texts])
     _check(labels, folds)
-    cached = _EncodesOnce(encoder)
+    cached = CachedEncoder(encoder)
     answers = [""] * len(data.texts)
     with threadpool_limits(1):  # sums in the same order, and so the same result, on any number of cores
         for fold in range(FOLDS):
@@ -220,21 +220,6 @@ def _tell_growth(before: State, now: State) -> None:
 
 def _named(intent: str) -> str:
     return NOT_UNDERSTOOD if intent == OUT_OF_SCOPE else intent
-
-
-class _EncodesOnce:
-    """Encodes each text once for all folds."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
-        self.knows_word = encoder.knows_word
-
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        missing = sorted(set(texts).difference(self._vectors))
-        if missing:
-            self._vectors.update(zip(missing, self._encoder.encode(missing), strict=True))
-        return np.stack([self._vectors[text] for text in texts]) if texts else self._encoder.encode([])
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ class IntentModel:
             ValueError: with fewer than two intents, or an intent with fewer than two examples.
         """
         _check(labels)
-        cached = _CachedEncoder(encoder)
+        cached = CachedEncoder(encoder)
         model = _fit(texts, labels, cached)
         model.curve = fit_curve(predict_unseen(texts, labels, cached))
         model.encoder = encoder
@@ -194,7 +194,7 @@ def predict_unseen(texts: Sequence[str], labels: Sequence[str], encoder: Encoder
     The intents are left out in five groups; their texts then count as out of scope. Ten models are trained (about 2 s).
     """
     wanted = np.array(labels)
-    cached = encoder if isinstance(encoder, _CachedEncoder) else _CachedEncoder(encoder)
+    cached = encoder if isinstance(encoder, CachedEncoder) else CachedEncoder(encoder)
     splits = [(fit, test, False) for fit, test in _folds(wanted).split(wanted, wanted)]
     in_scope = [intent for intent in sorted(set(labels)) if intent != OUT_OF_SCOPE]
     for start in range(FOLDS):
@@ -226,18 +226,21 @@ def fit_curve(unseen: Unseen) -> Curve:
     return Curve(float(regression.coef_[0, 0]), float(regression.intercept_[0]))
 
 
-class _CachedEncoder:
+class CachedEncoder:
     """Encodes each text once, for the many models of a cross-validation."""
 
     def __init__(self, encoder: Encoder) -> None:
+        """Wrap ``encoder``."""
         self._encoder = encoder
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
         self.knows_word = encoder.knows_word
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return one vector for each text."""
         missing = sorted(set(texts).difference(self._vectors))
-        self._vectors.update(zip(missing, self._encoder.encode(missing), strict=True))
-        return np.stack([self._vectors[text] for text in texts])
+        if missing:
+            self._vectors.update(zip(missing, self._encoder.encode(missing), strict=True))
+        return np.stack([self._vectors[text] for text in texts]) if texts else self._encoder.encode([])
 
 
 def _check(labels: Sequence[str]) -> None:

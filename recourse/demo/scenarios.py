@@ -240,13 +240,19 @@ def split_tender(s: Stage) -> None:
 
 def shared_checkout(s: Stage) -> None:
     """Paid and not sent; one card payment covers two orders of the same checkout."""
+    group, together = placed_together(s)
+    if len(together) == 2:
+        amount = sum(shop.due(each) for each in together)
+        shop.pay(s.session, together, [Given(*s.buyer.pays_with[0], amount)], group.placed_at + timedelta(minutes=3))
+
+
+def placed_together(s: Stage) -> tuple[OrderGroup, list[Order]]:
+    """Place the next order of a shared checkout; gives the checkout and its orders so far. Raises ValueError without one."""
     if s.group is None:
         raise ValueError("an order of a shared checkout needs its group")
     s.place(s.group.placed_at)
-    together = list(s.session.scalars(select(Order).where(Order.group_id == s.group.id).order_by(Order.number)))
-    if len(together) == 2:
-        amount = sum(shop.due(each) for each in together)
-        shop.pay(s.session, together, [Given(*s.buyer.pays_with[0], amount)], s.group.placed_at + timedelta(minutes=3))
+    query = select(Order).where(Order.group_id == s.group.id).order_by(Order.number)
+    return s.group, list(s.session.scalars(query))
 
 
 def silence_rejects(s: Stage) -> None:

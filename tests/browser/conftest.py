@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
-from browser_stack import Stack, running
 from playwright.sync_api import Browser, Page, sync_playwright
+from recourse_world.running import RunningStack, start
 
 from recourse.ops.browser import HOW_TO_GET_ONE, find_chromium
 
@@ -23,10 +24,10 @@ _ANSWER_MS = 20_000
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack() -> Iterator[RunningStack]:
     """One running stack for all browser tests."""
-    with running() as started:
-        yield started
+    with ExitStack() as opened:
+        yield start(opened)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +43,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+def page(browser: Browser, stack: RunningStack) -> Iterator[Page]:
     """The demo shop in a fresh browser profile. Anything the page logs as an error fails the test."""
     context = browser.new_context(base_url=stack.url, viewport={"width": 1280, "height": 900}, locale="en-GB")
     context.set_default_timeout(_ANSWER_MS)

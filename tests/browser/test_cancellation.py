@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_stack import Stack
 from playwright.sync_api import Locator, Page, expect
+from recourse_world.running import RunningStack
 from sqlalchemy import select
 
 from recourse.cancellations.models import CancellationRequest
@@ -20,16 +20,16 @@ from recourse.orders import service as orders
 BUYER = "b-1004"
 
 
-def number_of(stack: Stack, scenario: str) -> str:
+def number_of(stack: RunningStack, scenario: str) -> str:
     """The demo order of BUYER with this label."""
-    with reading(stack.engine) as session:
+    with reading(stack.store) as session:
         found = [view for view in orders.list_for(session, BUYER, limit=50) if view.scenario == scenario]
     assert found, f"buyer {BUYER} has no order with the label {scenario}"
     return found[0].number
 
 
-def requests_of(stack: Stack, number: str) -> list[CancellationRequest]:
-    with reading(stack.engine) as session:
+def requests_of(stack: RunningStack, number: str) -> list[CancellationRequest]:
+    with reading(stack.store) as session:
         order = orders.get_by_number(session, number)
         return list(session.scalars(select(CancellationRequest).where(CancellationRequest.order_id == order.id)))
 
@@ -61,7 +61,7 @@ def assert_accessible(page: Page) -> None:
     assert results.violations_count == 0, results.generate_report()
 
 
-def test_a_whole_cancellation(shop: Page, stack: Stack) -> None:
+def test_a_whole_cancellation(shop: Page, stack: RunningStack) -> None:
     number = number_of(stack, "paid_unsent")
     card = shop.get_by_role("listitem").filter(has_text=number).filter(has_text="Get help")
     expect(card).to_contain_text("paid, waiting to be shipped")
@@ -101,7 +101,7 @@ def test_what_was_said_is_there_after_a_reload(shop: Page) -> None:
     expect(last_answer(shop)).to_contain_text("Where is my refund?")
 
 
-def test_a_shipped_order_is_refused_with_what_to_do_instead(shop: Page, stack: Stack) -> None:
+def test_a_shipped_order_is_refused_with_what_to_do_instead(shop: Page, stack: RunningStack) -> None:
     number = number_of(stack, "shipped")
     shop.get_by_role("listitem").filter(has_text=number).get_by_role("button").click()
     composer = chat_of(shop).get_by_role("textbox")

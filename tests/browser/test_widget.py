@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_stack import Stack
 from playwright.sync_api import Browser, Locator, Page, expect
+from recourse_world.processes import Processes
+from recourse_world.running import RunningStack
 
 from recourse.cancellations import service as cancellations
 from recourse.core.db import reading, transaction
@@ -25,7 +26,7 @@ position: static !important; letter-spacing: 9px !important; text-transform: upp
 
 
 @pytest.fixture
-def shop(browser: Browser, stack: Stack) -> Iterator[Page]:
+def shop(browser: Browser, stack: RunningStack) -> Iterator[Page]:
     """The demo shop with BUYER signed in, in a browser of its own; errors in the console are allowed."""
     context = browser.new_context(base_url=stack.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(TIMEOUT_MS)
@@ -93,10 +94,10 @@ def test_two_tabs_show_the_same(shop: Page) -> None:
         expect(log(page).get_by_text("hello from the second tab")).to_have_count(1)
 
 
-def test_nothing_is_lost_while_the_gateway_is_away(shop: Page, stack: Stack) -> None:
+def test_nothing_is_lost_while_the_gateway_is_away(shop: Page, stack: RunningStack) -> None:
     launcher(shop).click()
     expect(log(shop)).to_contain_text("automated assistant")
-    stack.kill("gateway")
+    Processes(stack.layout).set("gateway", "killed")
     say(shop, "what is the status of my orders?")
     mine = log(shop).locator(".buyer", has_text="what is the status")
     expect(mine).to_contain_text("Sent", timeout=60_000)
@@ -104,8 +105,8 @@ def test_nothing_is_lost_while_the_gateway_is_away(shop: Page, stack: Stack) -> 
     expect(log(shop)).to_contain_text(re.compile(r"RC-\d{4}-\d{4}"), timeout=60_000)
 
 
-def test_the_sellers_answer_reaches_a_closed_chat_and_the_page(shop: Page, stack: Stack) -> None:
-    with reading(stack.engine) as session:
+def test_the_sellers_answer_reaches_a_closed_chat_and_the_page(shop: Page, stack: RunningStack) -> None:
+    with reading(stack.store) as session:
         views = orders.list_for(session, BUYER, limit=100)
         number = next(view.number for view in views if view.scenario == "cancellation_pending")
         request = overview.request_ref(session, number)
@@ -114,7 +115,7 @@ def test_the_sellers_answer_reaches_a_closed_chat_and_the_page(shop: Page, stack
     launcher(shop).click()
     expect(log(shop)).to_contain_text("automated assistant")
     shop.keyboard.press("Escape")
-    with transaction(stack.engine) as session:
+    with transaction(stack.store) as session:
         cancellations.seller_approves(session, request, datetime.now(UTC), Actor("seller", "test"))
     expect(launcher(shop)).to_contain_text("unread message")
     assert_accessible(shop)
@@ -127,7 +128,7 @@ def test_the_sellers_answer_reaches_a_closed_chat_and_the_page(shop: Page, stack
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_everybody_can_use_it(browser: Browser, stack: Stack, colours: str, width: int) -> None:
+def test_everybody_can_use_it(browser: Browser, stack: RunningStack, colours: str, width: int) -> None:
     context = browser.new_context(base_url=stack.url, viewport={"width": width, "height": 640}, color_scheme=colours)  # type: ignore[arg-type]
     context.set_default_timeout(TIMEOUT_MS)
     page = opened(context.new_page(), "b-1003")

@@ -5,20 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import select
-
 from recourse.demo import shop
-from recourse.demo.scenarios import Stage
+from recourse.demo.scenarios import Stage, placed_together
 from recourse.demo.shop import Given
-from recourse.orders.models import Order
 
 
 def shared_review(s: Stage) -> None:
     """One card payment covers two orders of the same checkout, and is checked."""
-    if s.group is None:
-        raise ValueError("an order of a shared checkout needs its group")
-    s.place(s.group.placed_at)
-    together = list(s.session.scalars(select(Order).where(Order.group_id == s.group.id).order_by(Order.number)))
+    _, together = placed_together(s)
     if len(together) == 2:
         amount = sum(shop.due(each) for each in together)
         shop.authorise(s.session, together, [Given(*s.buyer.pays_with[0], amount)], s.ago(hours=1))
